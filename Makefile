@@ -1,0 +1,74 @@
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+RUFF := $(BIN)/ruff
+COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	--no-emit-index-url --no-emit-find-links
+PACKAGES := vigie ingest analysis api dashboards
+ARGS ?=
+
+.PHONY: help setup demo test check format lint types imports bench requirements kafka-jars servers clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.runtime ## make .venv with the vigie command in it
+
+demo: .venv/.runtime ## run the whole loop on a sample firm (ARGS=--once to exit afterwards)
+	$(BIN)/vigie demo $(ARGS)
+
+test: .venv/.dev servers kafka-jars ## the whole suite, on real Kafka, PostgreSQL and Chromium
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/.dev format lint types imports ## format, lint, types, imports and the fast tests
+	$(BIN)/pytest -q -m "not server" $(ARGS)
+
+format: .venv/.dev ## rewrite the code in the project's format
+	$(RUFF) format -q .
+	$(RUFF) check -q --fix .
+
+lint: .venv/.dev ## what ruff says
+	$(RUFF) format --check -q .
+	$(RUFF) check -q .
+
+types: .venv/.dev ## what mypy says
+	$(BIN)/mypy
+
+imports: .venv/.dev ## the direction of imports
+	$(BIN)/lint-imports
+
+bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks $(ARGS)
+
+requirements: .venv/.uv ## pin the dependencies again, with hashes
+	echo uv | $(COMPILE) - -o requirements/uv.txt
+	$(COMPILE) --extra postgres --extra kafka-fast pyproject.toml -o requirements/runtime.txt
+	printf "hatchling\neditables\n" | $(COMPILE) - -o requirements/build.txt
+	$(COMPILE) --all-extras pyproject.toml -o requirements/dev.txt
+
+servers:
+	@sh deploy/install-test-servers.sh
+
+kafka-jars:
+	@if [ -d deploy/kafka/libs ] || ! command -v mvn >/dev/null; then :; else \
+		echo "Fetching Kafka's jars with Maven"; \
+		mvn -q -B -ntp -f deploy/kafka/pom.xml dependency:copy-dependencies \
+			-DincludeScope=runtime -DoutputDirectory=libs; fi
+
+clean: ## remove what the other targets made
+	rm -rf .venv deploy/kafka/libs deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache
+
+.venv/.uv: requirements/uv.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# The project itself goes in last, and without its dependencies: those are the pinned ones.
+.venv/.runtime: .venv/.uv requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt
+	$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,33 @@
+"""Sentences, words and lemmas: what sentiment and themes both read."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import simplemma
+
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"»)\s]+(?=[\"«(A-ZÀ-ÖØ-Þ0-9\U0001F300-\U0001FAFF-])|\n+|(?<=[.!?]{2})\s+")
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, in order; at least one, unless it is blank."""
+    return [part for part in (piece.strip() for piece in _SENTENCE.split(text)) if part]
+
+
+def folded(text: str) -> str:
+    """Lower case and without accents, as people type in a hurry."""
+    bare = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe").replace("æ", "ae"))
+    return "".join(letter for letter in bare if not unicodedata.combining(letter))
+
+
+def lemmas(text: str, language: str) -> list[str]:
+    """The words of `text` as lemmas, folded, in order."""
+    return [lemma(word, language) for word in _WORD.findall(_ELIDED.sub(" ", text.lower()))]
+
+
+@lru_cache(maxsize=100_000)
+def lemma(word: str, language: str) -> str:
+    """One word's dictionary form, folded; an unknown word is itself."""
+    return folded(simplemma.lemmatize(word, lang=language))

@@ -1,0 +1,49 @@
+"""Mentions into the log: one record carries what one poll brought for one company, up to 50 of them."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from vigie import clock, ids
+from vigie.events import CONTENT_TYPE, MOST_MENTIONS, Mention, MentionsCollected, Notify, Origin, encode
+from vigie.log import MENTIONS, WEIGHT_HEADER, EventLog, Message
+
+_MOST_BYTES = 256_000
+
+
+def append(
+    log: EventLog, company_id: str, source: Origin, mentions: Sequence[Mention], *, notify: Notify = "fresh"
+) -> None:
+    """Durable on return; raises `UnavailableError`."""
+    if mentions:
+        log.append(MENTIONS, list(messages(company_id, source, mentions, notify)))
+
+
+def messages(company_id: str, source: Origin, mentions: Sequence[Mention], notify: Notify) -> Iterator[Message]:
+    """The records that carry `mentions`, each within 50 mentions and 256 kB."""
+    for part in _parts(mentions):
+        event = MentionsCollected(
+            id=ids.derived("collected", company_id, source.id, *(mention.id for mention in part), clock.now()),
+            time=clock.now(),
+            company_id=company_id,
+            source=source,
+            mentions=tuple(part),
+            notify=notify,
+        )
+        headers = (("content-type", CONTENT_TYPE.encode()), (WEIGHT_HEADER, str(len(part)).encode()))
+        yield Message(company_id, encode(event), headers)
+
+
+def _parts(mentions: Sequence[Mention]) -> Iterator[list[Mention]]:
+    part: list[Mention] = []
+    size = 0
+    for mention in mentions:
+        weight = 1_000 + len(
+            json.dumps([mention.text, mention.title, mention.reply, mention.url], ensure_ascii=False).encode()
+        )
+        if part and (len(part) == MOST_MENTIONS or size + weight > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(mention)
+        size += weight
+    if part:
+        yield part

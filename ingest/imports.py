@@ -1,0 +1,68 @@
+"""A file that an owner brings: read, given an identity, appended to the log."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, RowMapping
+
+from ingest import collect, sources_store
+from ingest.found import mentions
+from ingest.sources import csv_file
+from ingest.sources.csv_file import BadRow
+from vigie import db
+from vigie.errors import InvalidInputError
+from vigie.log import EventLog
+
+_MOST_BYTES = 50_000_000
+_STEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: mentions handed to the log, rows that could not be used, columns as they were read."""
+
+    mentions: int
+    bad: list[BadRow]
+    columns: dict[str, str]
+
+
+def import_file(
+    engine: Engine,
+    log: EventLog,
+    firm: RowMapping,
+    path: Path,
+    *,
+    name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    notify: bool = False,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Imported:
+    """Import a CSV file for `firm`. The same file twice counts once; `name` says that a file continues another.
+
+    Raises `InvalidInputError` when the file as a whole cannot be used.
+    """
+    read = csv_file.read(_bytes(path), timezone=firm["timezone"], mapping=mapping)
+    with db.writing(engine) as connection:
+        row = sources_store.named(connection, firm["id"], "csv", name or path.name)
+    found = mentions(firm["id"], sources_store.namespace(row), read.found, numbered=True)
+    if found:
+        with db.writing(engine) as connection:
+            sources_store.received(connection, row, min(one.published_at for one in found))
+    # Oldest first, as if Vigie had been there: a baseline comes before what is compared with it.
+    found.sort(key=lambda one: one.published_at)
+    for done in range(0, len(found), _STEP):
+        part = found[done : done + _STEP]
+        origin = sources_store.origin(row)
+        collect.append(log, firm["id"], origin, part, notify="always" if notify else "never")
+        progress(done + len(part), len(found))
+    return Imported(len(found), read.bad, read.columns)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InvalidInputError(f"{path.name} is larger than {_MOST_BYTES // 1_000_000} MB: cut it in parts")
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,236 @@
+"""CSV exports: the usual French and English headers are recognised, any separator, any common encoding.
+
+A row that cannot be used is told with its line and why; the others count.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx2
+
+from ingest.clean import plain, text_of
+from ingest.found import Found
+from ingest.rating import on_five
+from ingest.source import Check, Cursor, Poll
+from vigie import clock
+from vigie.errors import InvalidInputError
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "identifiant", "review id", "id avis", "reference"),
+    "date": ("date", "date de publication", "publie le", "date avis", "created at", "created", "published", "published at", "review date", "date de l avis", "jour"),
+    "rating": ("rating", "note", "stars", "etoiles", "score", "star rating", "note sur 5", "nb etoiles"),
+    "best": ("best", "rating max", "note max", "sur"),
+    "author": ("author", "auteur", "nom", "name", "client", "reviewer", "pseudo", "reviewer name", "prenom"),
+    "title": ("title", "titre", "review title", "objet", "sujet"),
+    "text": ("text", "texte", "avis", "comment", "commentaire", "review", "review text", "content", "contenu", "message", "verbatim"),
+    "url": ("url", "lien", "link", "adresse"),
+    "reply": ("reply", "reponse", "owner reply", "response", "reponse du proprietaire"),
+    "language": ("language", "langue", "lang"),
+    "experienced": ("date experience", "date de l experience", "date of experience", "date de visite", "date du sejour"),
+}  # fmt: skip
+_MOST_FIELD = 200_000
+_DAY_FIRST = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T,à]+(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?$")
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("janvier january janv jan", "fevrier february fevr feb", "mars march mar", "avril april avr apr", "mai may", "juin june jun", "juillet july juil jul", "aout august aug", "septembre september sept sep", "octobre october oct", "novembre november nov", "decembre december dec"),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+
+
+class CsvFile:
+    """The source that an import belongs to; nothing is polled."""
+
+    description = "a CSV file that you import: vigie import COMPANY FILE"
+    platform = None
+    polled = False
+
+    def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:
+        return Poll(cursor=cursor)
+
+    def check(self, http: httpx2.Client, target: str) -> Check | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be used: its line in the file, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Read:
+    """What a file holds: the mentions found, the rows that cannot be used, and which column was read as what."""
+
+    found: list[Found] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+def read(body: bytes, *, timezone: str, mapping: Mapping[str, str] | None = None) -> Read:
+    """Read a CSV file. `mapping` says field → column where the header does not.
+
+    Raises `InvalidInputError` when the file as a whole cannot be used.
+    """
+    text = decoded(body)
+    rows = _rows(text)
+    header = next(rows, None)
+    if header is None:
+        raise InvalidInputError("the file is empty")
+    columns = recognised(header[1], mapping or {})
+    if "text" not in columns and "rating" not in columns:
+        shown = ", ".join(name.strip()[:40] for name in header[1][:12])
+        raise InvalidInputError(
+            f"no column holds a text or a rating (columns: {shown}). Say which one does: --map text=COLUMN"
+        )
+    result = Read(columns={name: header[1][at].strip() for name, at in columns.items()})
+    for line, row in rows:
+        if any(cell.strip() for cell in row):
+            try:
+                result.found.append(_found(row, len(header[1]), columns, timezone))
+            except ValueError as error:
+                result.bad.append(BadRow(line, str(error)))
+    return result
+
+
+def decoded(body: bytes) -> str:
+    """The file's text: UTF-8 or UTF-16 by their marks, else UTF-8, else Windows-1252 as older programs write."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ("utf-16",)
+    else:
+        encodings = ("utf-8-sig", "cp1252", "latin-1")  # type: ignore[assignment]
+    for encoding in encodings:
+        try:
+            text = body.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise InvalidInputError("the file's characters cannot be read: save it as CSV UTF-8")
+    if "\x00" in text[:10_000]:
+        raise InvalidInputError("this is no CSV file (it holds binary data): export it as CSV")
+    return text
+
+
+def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Which column holds which field; raises `InvalidInputError` for a mapping that names none."""
+    names = [_folded(name) for name in header]
+    columns: dict[str, int] = {}
+    for field_name, column in mapping.items():
+        if field_name not in FIELDS:
+            raise InvalidInputError(f"unknown field {field_name!r}: one of {', '.join(FIELDS)}")
+        if _folded(column) not in names:
+            raise InvalidInputError(f"the file has no column {column!r}")
+        columns[field_name] = names.index(_folded(column))
+    for field_name, known in FIELDS.items():
+        for name in known:
+            if field_name not in columns and name in names and names.index(name) not in columns.values():
+                columns[field_name] = names.index(name)
+    return columns
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the line on which it starts."""
+    csv.field_size_limit(_MOST_FIELD)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text))
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InvalidInputError(f"line {line} cannot be read as CSV: {error}") from error
+
+
+def _separator(text: str) -> str:
+    """The one that splits the header most: a sample's statistics are misled by commas in French texts."""
+    header = re.sub(r'"[^"]*"', "", text.split("\n", 1)[0])
+    return max(";,\t|", key=header.count)
+
+
+def _found(row: list[str], width: int, columns: dict[str, int], timezone: str) -> Found:
+    if len(row) != width and any(cell.strip() for cell in row[width:]):
+        raise ValueError(f"it has {len(row)} columns where the header has {width}")
+    cells = {name: row[at] if at < len(row) else "" for name, at in columns.items()}
+    given = cells.get("rating", "").strip()
+    one = Found(
+        external_id=cells.get("id", "").strip() or None,
+        url=cells.get("url", "").strip() or None,
+        author=plain(cells.get("author"), most=500) or None,
+        title=plain(cells.get("title"), most=2_000) or None,
+        text=text_of(cells.get("text")),
+        rating=on_five(given, best=_best(cells.get("best", ""))),
+        rating_given=given or None,
+        published_at=moment(cells.get("date", ""), timezone),
+        experienced_at=moment(cells.get("experienced", ""), timezone),
+        reply=text_of(cells.get("reply")) or None,
+        language=cells.get("language", "").strip().lower()[:2] or None,
+    )
+    if not one.text and not one.title and one.rating is None:
+        raise ValueError("it has neither text nor rating")
+    return one
+
+
+def _best(given: str) -> float:
+    return float(given.replace(",", ".")) if given.strip() else 5.0
+
+
+def moment(given: str, timezone: str) -> datetime | None:
+    """A date as people and programs write it, in the firm's time zone unless it names its own.
+
+    Day before month, as in France. None when nothing is given; raises ValueError when it is not a date.
+    """
+    given = given.strip()
+    if not given:
+        return None
+    parsed = _iso(given) or _day_first(given) or _in_words(given)
+    if parsed is None or parsed.year < 1990:
+        raise ValueError(f"{given[:40]!r} is not a date (write 2026-11-23 or 23/11/2026)")
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=clock.zone(timezone))
+    return aware.astimezone(UTC)
+
+
+def _iso(given: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(given.removesuffix(" UTC") + ("+00:00" if given.endswith(" UTC") else ""))
+    except ValueError:
+        return None
+
+
+def _day_first(given: str) -> datetime | None:
+    if not (match := _DAY_FIRST.match(given)):
+        return None
+    day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
+    try:
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 # the caller gives the zone
+    except ValueError:
+        return None
+
+
+def _in_words(given: str) -> datetime | None:
+    """`23 novembre 2026`, `Nov 23, 2026`, with a weekday or without."""
+    words = _folded(given).split()
+    months = [_MONTHS[word] for word in words if word in _MONTHS]
+    numbers = [int(word) for word in words if word.isdigit() and len(word) <= 4]
+    days, years = [n for n in numbers if n <= 31], [n for n in numbers if n > 1_900]
+    if len(months) != 1 or len(days) != 1 or len(years) != 1:
+        return None
+    try:
+        return datetime(years[0], months[0], days[0])  # noqa: DTZ001 # the caller gives the zone
+    except ValueError:
+        return None
+
+
+def _folded(name: str) -> str:
+    """Lower case, without accents; anything but letters and digits is a space."""
+    bare = unicodedata.normalize("NFKD", name.strip().lower()).encode("ascii", "ignore").decode()
+    return " ".join(re.sub(r"[^a-z0-9]+", " ", bare).split())

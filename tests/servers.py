@@ -1,0 +1,185 @@
+"""Real servers for the tests: Kafka from Maven's jars, PostgreSQL from the system or from the pgserver wheel."""
+
+import glob
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+KAFKA_JARS = ROOT / "deploy" / "kafka" / "libs"
+
+
+class CannotStartError(Exception):
+    """Why this machine cannot run that server."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(check, timeout: float = 30.0, every: float = 0.05):
+    """What `check` returns once it is true; fails the test after `timeout` seconds."""
+    until = time.monotonic() + timeout
+    while not (answer := check()):
+        assert time.monotonic() < until, f"not within {timeout} s"
+        time.sleep(every)
+    return answer
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Kafka:
+    """One broker, which is its own controller (KRaft)."""
+
+    def __init__(self) -> None:
+        if not shutil.which("java"):
+            raise CannotStartError("Kafka: no java on this machine (JDK 17 is needed)")
+        if not KAFKA_JARS.is_dir():
+            raise CannotStartError("Kafka: no jars (run `make kafka-jars`, which needs Maven)")
+        self._folder = Path(tempfile.mkdtemp(prefix="vigie-kafka-"))
+        self.port, controller = free_port(), free_port()
+        self._properties = self._folder / "server.properties"
+        self._properties.write_text(
+            f"""process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={self._folder / "data"}
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+"""
+        )
+        self._java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", self._properties).wait()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"kafka://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._process = self._java("kafka.Kafka", self._properties)
+        wait_until(lambda: _accepts(self.port), timeout=60)
+
+    def kill(self) -> None:
+        """As a power cut would; SIGTERM can hang for 30 s."""
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self, *, resume: bool = False) -> None:
+        self._process.send_signal(signal.SIGCONT if resume else signal.SIGSTOP)
+
+    def stop(self) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _java(self, *arguments: object) -> subprocess.Popen:
+        options = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        with open(self._folder / "out.log", "ab") as out:
+            return subprocess.Popen(
+                ["java", *options, "-cp", f"{KAFKA_JARS}/*", *map(str, arguments)],
+                stdout=out, stderr=out, cwd=self._folder,
+            )  # fmt: skip
+
+
+class Postgres:
+    """A server of its own in a temporary folder, with as many databases as the tests ask for."""
+
+    def __init__(self) -> None:
+        binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+        if not binaries and not shutil.which("initdb"):
+            self._start_wheel()
+            return
+        self._bin = Path(binaries[-1] if binaries else Path(shutil.which("initdb") or "").parent)
+        self._folder = Path(tempfile.mkdtemp(prefix="vigie-pg-"))
+        self._who: dict = {}
+        if os.geteuid() == 0:  # the server refuses to run as root
+            owner = pwd.getpwnam("postgres")
+            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            self._who = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        self.port = free_port()
+        data = self._folder / "data"
+        self._run(
+            "initdb", "-A", "trust", "-U", "vigie", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D", data
+        ).wait()
+        self.start()
+        self._base = f"postgresql://vigie@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        data = self._folder / "data"
+        self._process = self._run(
+            "postgres", "-D", data, "-h", "127.0.0.1", "-p", self.port, "-k", self._folder, "-c", "fsync=off"
+        )
+        wait_until(lambda: _accepts(self.port))
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    def new_database(self) -> str:
+        """The address of a fresh, empty database."""
+        import psycopg
+
+        name = f"t{secrets.token_hex(6)}"
+        admin = f"{self._base}/postgres" if "?" not in self._base else self._base.replace("{db}", "postgres")
+
+        def create() -> bool:
+            try:
+                with psycopg.connect(admin, autocommit=True) as connection:
+                    connection.execute(f"CREATE DATABASE {name}")
+            except psycopg.OperationalError:  # still starting
+                return False
+            return True
+
+        wait_until(create)
+        return f"{self._base}/{name}" if "?" not in self._base else self._base.replace("{db}", name)
+
+    def stop(self) -> None:
+        if self._process is None:
+            self._wheel.cleanup()
+            return
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start_wheel(self) -> None:
+        try:
+            import pgserver
+        except ImportError as error:
+            raise CannotStartError("PostgreSQL: neither on this system nor as the pgserver wheel") from error
+        self._folder = Path(tempfile.mkdtemp(prefix="vigie-pg-"))
+        self._wheel, self._process = pgserver.get_server(self._folder), None
+        self._base = f"postgresql://postgres:@/{{db}}?host={self._folder}"
+
+    def _run(self, program: str, *arguments: object) -> subprocess.Popen:
+        with open(self._folder / "out.log", "ab") as out:
+            return subprocess.Popen(
+                [str(self._bin / program), *map(str, arguments)],
+                stdout=out, stderr=out, cwd=self._folder, **self._who,
+            )  # fmt: skip
+
+
+def chromium() -> str:
+    """The system's browser; Playwright's own download may be out of reach."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    raise CannotStartError("Chromium: not on this machine")

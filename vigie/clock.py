@@ -1,0 +1,36 @@
+"""The time, asked for in one place so that a test can hold it still."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_held: datetime | None = None
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return _held or datetime.now(UTC)
+
+
+@contextmanager
+def held(moment: datetime) -> Iterator[None]:
+    """Hold `now()` at an aware `moment`."""
+    global _held
+    before, _held = _held, moment
+    try:
+        yield
+    finally:
+        _held = before
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    """The time zone called `name`; raises `ZoneInfoNotFoundError` for an unknown one."""
+    return ZoneInfo(name)
+
+
+def local_day(moment: datetime, timezone: str) -> date:
+    """The calendar day on which `moment` falls for somebody who lives in `timezone`."""
+    return moment.astimezone(zone(timezone)).date()

@@ -1,0 +1,121 @@
+"""Firms and their places: plain rows that every room refers to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
+
+from sqlalchemy import Connection, RowMapping, select
+
+from vigie import clock, db, due, ids
+from vigie.db.tables import company, location, recipient
+from vigie.errors import InvalidInputError, NotFoundError
+
+LANGUAGES = ("fr", "en")
+
+
+def add(
+    connection: Connection,
+    name: str,
+    *,
+    city: str | None = None,
+    siren: str | None = None,
+    sector: str | None = None,
+    aliases: Sequence[str] = (),
+    language: str = "fr",
+    timezone: str = "Europe/Paris",
+) -> str:
+    """A new firm; its id. Raises `InvalidInputError`."""
+    values = {
+        "name": name, "city": city, "siren": siren, "sector": sector, "aliases": list(aliases),
+        "language": language, "timezone": timezone,
+    }  # fmt: skip
+    check(values)
+    company_id = ids.drawn("co")
+    connection.execute(company.insert().values(id=company_id, created_at=clock.now(), **values))
+    due.schedule(connection, due.REPORT, [company_id])
+    return company_id
+
+
+def change(connection: Connection, company_id: str, values: Mapping[str, Any]) -> None:
+    """Set some of a firm's fields. A new time zone holds for what comes from now on."""
+    check(values)
+    if values:
+        connection.execute(company.update().where(company.c.id == company_id).values(**values))
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise `InvalidInputError` for the first value that cannot be used."""
+    if "name" in values and not (values["name"] and values["name"].strip()):
+        raise InvalidInputError("the firm needs a name")
+    if "\x00" in "".join(str(value) for value in values.values()):
+        raise InvalidInputError("a text holds a character that cannot be stored")
+    if values.get("language", "fr") not in LANGUAGES:
+        raise InvalidInputError(f"language is one of {', '.join(LANGUAGES)}")
+    try:
+        clock.zone(values.get("timezone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInputError(f"unknown time zone {values['timezone']!r}: try Europe/Paris") from error
+
+
+def every(connection: Connection) -> Sequence[RowMapping]:
+    """All firms, by name."""
+    return connection.execute(select(company).order_by(company.c.name, company.c.id)).mappings().all()
+
+
+def get(connection: Connection, company_id: str) -> RowMapping:
+    """One firm, by its id; raises `NotFoundError`."""
+    row = connection.execute(select(company).where(company.c.id == company_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no firm {company_id!r}")
+    return row
+
+
+def find(connection: Connection, name_or_id: str) -> RowMapping:
+    """One firm, by its id or exact name; raises `NotFoundError`, also when two firms bear that name."""
+    same = (company.c.id == name_or_id) | (company.c.name == name_or_id)
+    rows = connection.execute(select(company).where(same)).mappings().all()
+    if len(rows) != 1:
+        what = "no firm" if not rows else f"{len(rows)} firms (give the id)"
+        raise NotFoundError(f"{what} called {name_or_id!r}: `vigie company list` shows them")
+    return rows[0]
+
+
+def remove(connection: Connection, company_id: str) -> None:
+    """Remove a firm and all that belongs to it."""
+    connection.execute(company.delete().where(company.c.id == company_id))
+    due.cancel(connection, due.REPORT, company_id)
+
+
+def add_location(connection: Connection, company_id: str, name: str, city: str | None = None) -> str:
+    """A new place of a firm; its id."""
+    location_id = ids.drawn("lo")
+    connection.execute(location.insert().values(id=location_id, company_id=company_id, name=name, city=city))
+    return location_id
+
+
+def locations(connection: Connection, company_id: str) -> Sequence[RowMapping]:
+    """A firm's places, by name."""
+    ours = select(location).where(location.c.company_id == company_id)
+    return connection.execute(ours.order_by(location.c.name)).mappings().all()
+
+
+def add_recipient(
+    connection: Connection, company_id: str, email: str, *, edition: str = "owner", language: str = "fr"
+) -> None:
+    """Send that firm's weekly mail to `email` from now on."""
+    if email.count("@") != 1 or any(letter.isspace() or ord(letter) < 32 for letter in email) or len(email) > 320:
+        raise InvalidInputError(f"{email!r} is not an e-mail address")
+    row = {
+        "company_id": company_id,
+        "email": email,
+        "edition": edition,
+        "language": language,
+        "created_at": clock.now(),
+    }
+    db.upsert(connection, recipient, [row], update=("edition", "language"))
+
+
+def recipients(connection: Connection, company_id: str) -> Sequence[RowMapping]:
+    """Who receives that firm's mails."""
+    ours = select(recipient).where(recipient.c.company_id == company_id).order_by(recipient.c.email)
+    return connection.execute(ours).mappings().all()

@@ -1,0 +1,307 @@
+"""What is stored. Columns say their unit where the name does not; a moment is an `Instant`, a day is `YYYY-MM-DD`."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
+
+from vigie.db.types import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _company() -> Column[str]:
+    return Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), nullable=False)
+
+
+# Who listens, and where
+
+company = Table(
+    "company",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("city", Text),
+    Column("siren", String(14)),
+    Column("sector", String(16)),
+    Column("aliases", JSON, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+location = Table(
+    "location",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("name", Text, nullable=False),
+    Column("city", Text),
+    Index(None, "company_id"),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("location_id", String(64), ForeignKey("location.id", ondelete="SET NULL")),
+    Column("kind", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    # What the source needs to ask only for what is new; stored once its mentions are durable in the log.
+    Column("cursor", JSON, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("error", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", Instant),
+    Column("polled_at", Instant),
+    Column("received_at", Instant),
+    # From this day on its days count in baselines.
+    Column("listening_since", String(10)),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("email", String(320), primary_key=True),
+    Column("edition", String(16), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# What was said, and what it says
+
+mention = Table(
+    "mention",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("source_id", String(64), nullable=False),
+    Column("location_id", String(64)),
+    Column("url", Text),
+    Column("author", Text),
+    Column("title", Text),
+    Column("text", Text, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("rating", Float),
+    Column("rating_given", String(64)),
+    Column("experienced_at", Instant),
+    Column("published_at", Instant, nullable=False),
+    Column("published_at_known", Boolean, nullable=False),
+    Column("updated_at", Instant),
+    Column("collected_at", Instant, nullable=False),
+    Column("stored_at", Instant, nullable=False),
+    Column("reply", Text),
+    # Which edition of the text this is: a later one replaces it, an earlier one does not.
+    Column("edition_at", Instant, nullable=False),
+    Column("content_hash", String(32), nullable=False),
+    # The day of publication in the company's time zone.
+    Column("day", String(10), nullable=False),
+    Column("label", String(8), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("mixed", Boolean, nullable=False),
+    Column("themes", JSON, nullable=False),
+    Column("because", JSON, nullable=False),
+    Column("analyser", String(64), nullable=False),
+    # new, acknowledged, done, or aside (not about this company: it does not count)
+    Column("status", String(16), nullable=False),
+    # Whether it may alert or be mailed: the past may not.
+    Column("silent", Boolean, nullable=False),
+    Index(None, "company_id", "published_at", "id"),
+    Index(None, "company_id", "stored_at"),
+)
+
+judgement = Table(
+    "judgement",
+    metadata,
+    Column("mention_id", String(64), primary_key=True),
+    # label, status, or theme:<name>
+    Column("aspect", String(64), primary_key=True),
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), nullable=False),
+    Column("value", String(64), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("source_id", String(64), primary_key=True),
+    # A theme, or empty for all mentions of that day and source, each once.
+    Column("theme", String(32), primary_key=True),
+    Column("mentions", Integer, nullable=False),
+    Column("negative", Integer, nullable=False),
+    Column("neutral", Integer, nullable=False),
+    Column("positive", Integer, nullable=False),
+    Column("rated", Integer, nullable=False),
+    # Whole numbers, so that sums never drift: hundredths of a star, their squares, thousandths of a score.
+    Column("rating_sum", BigInteger, nullable=False),
+    Column("rating_squares", BigInteger, nullable=False),
+    Column("score_sum", BigInteger, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("rule", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("window", String(32), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("mention_ids", JSON, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("raised_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Index(None, "company_id", "happened_at", "id"),
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("edition", String(16), primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("recipient", String(320), primary_key=True),
+    # What was sent, as facts: the page of an old week shows what its mail said.
+    Column("snapshot", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+reported = Table(
+    "reported",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("edition", String(16), primary_key=True),
+    Column("recipient", String(320), primary_key=True),
+    Column("mention_id", String(64), primary_key=True),
+    Column("period", String(16), nullable=False),
+)
+
+# What moves the work along
+
+consumer_offset = Table(
+    "consumer_offset",
+    metadata,
+    Column("group", String(64), primary_key=True),
+    Column("topic", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("topic", String(64), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("replayed_at", Instant),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # The same for every attempt; of a delivery's event and address, so that none is enqueued twice.
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE")),
+    Column("address", Text, nullable=False),
+    Column("event_id", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    # Who claims it raises the number: a sender that comes back late is known by the old one.
+    Column("claim", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # waiting, sent or failed
+    Column("state", String(16), nullable=False),
+    Column("error", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Index(None, "state", "kind", "due_at"),
+    Index(None, "company_id"),
+)
+
+due = Table(
+    "due",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("due_at", Instant, nullable=False),
+    Column("claim", Integer, nullable=False, server_default="0"),
+    # The earliest day that the job has to look at, where it has one.
+    Column("since", String(10)),
+    Index(None, "kind", "due_at"),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("role", String(16), primary_key=True),
+    Column("process", String(128), primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+# Who may look, and who is told
+
+token = Table(
+    "token",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    # key (API), link (opens the pages once) or session
+    Column("kind", String(16), nullable=False),
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE")),
+    Column("role", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Index(None, "company_id"),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("url", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "company_id"),
+)

@@ -1,0 +1,91 @@
+"""The one timer: a row says what is due when, and whoever claims it first does it.
+
+Times are the database's, never a worker's. A claim moves `due_at` by a lease and raises a number; a worker that comes
+back after its lease finds another number there and changes nothing. Jobs are idempotent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, case, delete, or_, select, update
+
+from vigie import db
+from vigie.db.tables import due
+
+POLL, REPORT, ALERTS, PURGE = "poll", "report", "alerts", "purge"
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A job that was claimed: `key` is whom it is for, `due_at` when it should have run."""
+
+    kind: str
+    key: str
+    due_at: datetime
+    claim: int
+    since: str | None = None
+
+
+def schedule(
+    connection: Connection,
+    kind: str,
+    keys: Sequence[str],
+    *,
+    at: datetime | None = None,
+    since: dict[str, str] | None = None,
+) -> None:
+    """Make those jobs due at `at` (None: now), or earlier where they already are.
+
+    `since` gives the first day each has to look at; the earliest one stays. A job that runs meanwhile runs again.
+    """
+    moment = at or connection.scalar(select(db.now()))
+    rows = [
+        {"kind": kind, "key": key, "due_at": moment, "claim": 0, "since": (since or {}).get(key)}
+        for key in sorted(keys)
+    ]
+    db.upsert(
+        connection,
+        due,
+        rows,
+        update=lambda new: {
+            "due_at": case((new.due_at < due.c.due_at, new.due_at), else_=due.c.due_at),
+            "since": case((or_(due.c.since.is_(None), new.since < due.c.since), new.since), else_=due.c.since),
+            "claim": due.c.claim + 1,
+        },
+    )
+
+
+def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = timedelta(minutes=2)) -> list[Timer]:
+    """Up to `limit` jobs that are due, ours until the lease ends."""
+    with db.writing(engine) as connection:
+        ripe = select(due.c.key).where(due.c.kind == kind, due.c.due_at <= db.now()).order_by(due.c.due_at).limit(limit)
+        if connection.dialect.name == "postgresql":
+            ripe = ripe.with_for_update(skip_locked=True)
+        rows = connection.execute(select(due).where(due.c.kind == kind, due.c.key.in_(ripe))).all()
+        until = connection.scalar(select(db.now())) + lease  # type: ignore[operator] # never None
+        taken = []
+        for row in sorted(rows, key=lambda row: row.due_at):
+            ours = update(due).where(due.c.kind == kind, due.c.key == row.key, due.c.claim == row.claim)
+            if connection.execute(ours.values(claim=row.claim + 1, due_at=until)).rowcount:
+                taken.append(Timer(kind, row.key, row.due_at, row.claim + 1, row.since))
+        return taken
+
+
+def finish(connection: Connection, timer: Timer, *, again_at: datetime | None = None) -> bool:
+    """The job is done: remove it, or set it anew. False if somebody claimed or asked for it meanwhile."""
+    ours = (due.c.kind == timer.kind, due.c.key == timer.key, due.c.claim == timer.claim)
+    if again_at is None:
+        return connection.execute(delete(due).where(*ours)).rowcount == 1
+    again = update(due).where(*ours).values(due_at=again_at, since=None)
+    return connection.execute(again).rowcount == 1
+
+
+def cancel(connection: Connection, kind: str, key: str) -> None:
+    """Forget the job."""
+    connection.execute(delete(due).where(due.c.kind == kind, due.c.key == key))
+
+
+def next_at(connection: Connection, kind: str) -> datetime | None:
+    """When the next job of that kind is due."""
+    return connection.scalar(select(due.c.due_at).where(due.c.kind == kind).order_by(due.c.due_at).limit(1))

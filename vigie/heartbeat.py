@@ -1,0 +1,47 @@
+"""A sign of life of each process, in the database, so that any other can tell how a role fares."""
+
+import os
+import socket
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from vigie import db
+from vigie.db.tables import heartbeat
+
+EVERY = timedelta(seconds=5)
+STALE = timedelta(seconds=30)
+_FORGOTTEN = timedelta(hours=1)
+
+
+def process_name() -> str:
+    """This process among all machines."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}"
+
+
+def beat(connection: Connection, role: str, **facts: Any) -> None:
+    """Say that this process does `role`, and how it goes."""
+    moment = _now(connection)
+    row = {"role": role, "process": process_name(), "seen_at": moment, "facts": facts}
+    db.upsert(connection, heartbeat, [row], update=("seen_at", "facts"))
+    connection.execute(delete(heartbeat).where(heartbeat.c.seen_at < moment - _FORGOTTEN))
+
+
+def stop(connection: Connection, role: str) -> None:
+    """This process ends in good order."""
+    ours = heartbeat.c.role == role, heartbeat.c.process == process_name()
+    connection.execute(delete(heartbeat).where(*ours))
+
+
+def alive(connection: Connection, role: str) -> list[dict[str, Any]]:
+    """The processes that do `role` and were seen in the last thirty seconds."""
+    recent = heartbeat.c.role == role, heartbeat.c.seen_at > _now(connection) - STALE
+    rows = connection.execute(select(heartbeat).where(*recent))
+    return [{"process": row.process, "seen_at": row.seen_at, **row.facts} for row in rows]
+
+
+def _now(connection: Connection) -> datetime:
+    moment = connection.scalar(select(db.now()))
+    assert isinstance(moment, datetime)
+    return moment

@@ -1,0 +1,154 @@
+"""The event log: few verbs, values in Kafka's words, two backends behind one contract.
+
+The contract suite in `tests/contract/` runs on both. A mistake in a record is the consumer's affair: the log carries
+bytes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from vigie.errors import SettingsError
+from vigie.settings import Settings
+
+# Fixed when a topic is created: a key's place depends on it. `vigie doctor` refuses a change.
+PARTITIONS = 8
+MENTIONS, DEAD, ANALYSES, ALERTS = "mentions", "mentions.dead", "analyses", "alerts"
+TOPICS = (MENTIONS, DEAD, ANALYSES, ALERTS)
+WEIGHT_HEADER = "mentions"
+
+Header = tuple[str, bytes]
+
+
+class Partition(NamedTuple):
+    """One ordered part of a topic."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is appended: the key decides the partition, and order holds per key."""
+
+    key: str
+    value: bytes
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was appended, at its offset. A foreign producer may leave key and value out."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+    appended_at: datetime
+
+    @property
+    def weight(self) -> int:
+        """How many mentions it carries, as far as its header says."""
+        for name, value in self.headers:
+            if name == WEIGHT_HEADER and value.isdigit() and len(value) < 4:
+                return max(1, int(value))
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one partition.
+
+    `start` is where the batch before it stopped, not its first record's offset: Kafka's offsets have gaps.
+    """
+
+    source: Partition
+    start: int
+    stop: int
+    records: tuple[Record, ...]
+
+
+class Positions(Protocol):
+    """Where each group stands. The truth is in the database, in the transaction of the results."""
+
+    def resume(self, group: str, source: Partition, beginning: int, end: int) -> int:
+        """The next offset for `group`; seeds the row with `beginning` when there is none.
+
+        Called when a partition is assigned. Raises `PositionError` when the stored one lies past `end`.
+        """
+
+
+class Subscription(Protocol):
+    """One member of a group. Used by one thread; rebalancing stays inside."""
+
+    def poll(self, limit: int = 500, timeout: float = 1.0) -> list[Batch]:
+        """Batches holding together about `limit` mentions (at least one record); empty after `timeout` seconds.
+
+        Raises `UnavailableError` when the log does not answer.
+        """
+
+    def rewind(self, batch: Batch) -> None:
+        """Give that partition's records again, from the stored position."""
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        """A hint for tools that show the lag; failing to give it is no error."""
+
+    def lag(self) -> int:
+        """How many records lie before this member, in the partitions that it holds."""
+
+    def close(self) -> None:
+        """Leave the group; the others take over at once."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class EventLog(Protocol):
+    """Where events wait. Safe to share between threads."""
+
+    def prepare(self) -> None:
+        """Create the topics that are missing."""
+
+    def append(self, topic: str, messages: Iterable[Message]) -> None:
+        """Durable on return; raises `UnavailableError` when that cannot be promised within 5 seconds."""
+
+    def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
+        """Join `group`, which shares the partitions of `topics` among its members."""
+
+    def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
+        """Each partition's first offset still held, and the next to be written."""
+
+    def trim(self) -> int:
+        """Drop what is older than the retention, where the log does not do so by itself; how many records went."""
+
+    def close(self) -> None: ...
+
+
+def open_log(settings: Settings) -> EventLog:
+    """The log that the settings name."""
+    scheme = settings.log.partition(":")[0]
+    if scheme == "sqlite":
+        from vigie.log.sqlite import SqliteLog
+
+        return SqliteLog(settings.log.removeprefix("sqlite:///"), retention=settings.log_retention)
+    if scheme == "kafka":
+        from vigie.log.kafka import KafkaLog
+
+        return KafkaLog(settings.log, retention=settings.log_retention)
+    raise SettingsError(f"VIGIE_LOG_URL: unknown scheme {scheme}://")
+
+
+def take(records: Iterable[Record], limit: int) -> list[Record]:
+    """The leading records that carry about `limit` mentions together, one at least; reads no further."""
+    taken: list[Record] = []
+    for record in records:
+        taken.append(record)
+        limit -= record.weight
+        if limit <= 0:
+            break
+    return taken

@@ -1,0 +1,326 @@
+"""The log on Kafka: the one module that knows kafka-python (which has no types, nor a way to share a consumer).
+
+Rebalancing is hidden here. The listener only notes which partitions went, since it runs on the client's I/O thread
+where no consumer method may be called; `poll` then takes up what the member holds, from the stored positions.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import kafka
+import structlog
+from kafka.admin import NewTopic
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from vigie.errors import SettingsError, UnavailableError
+from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, take
+from vigie.log.partition import partition_of
+
+logger = structlog.get_logger(__name__)
+
+_ANSWER_MS = 4_000  # an append must succeed or fail within five seconds
+_STUCK = 8.0  # seconds: longer than any call of ours may take
+_FETCHED = 100  # records per fetch: at most 25 MB wait here, as a record holds at most 256 kB
+
+_OPTIONS = {
+    "security_protocol", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password", "sasl_mechanism",
+    "sasl_plain_username", "sasl_plain_password",
+}  # fmt: skip
+
+
+class KafkaLog:
+    """An `EventLog` at `kafka://host:port,host:port[?option=value]`.
+
+    Options are kafka-python's own for TLS and SASL; `replication` (default 1) for topics that we create; and `prefix`,
+    put before the names of topics and groups where several installations share one cluster.
+    """
+
+    def __init__(self, url: str, *, retention: timedelta) -> None:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        self._replication = int(options.pop("replication", "1"))
+        self._names = _Names(options.pop("prefix", ""))
+        if unknown := options.keys() - _OPTIONS:
+            raise SettingsError(f"VIGIE_LOG_URL: unknown option {', '.join(sorted(unknown))}")
+        self._config: dict[str, Any] = {
+            "bootstrap_servers": parts.netloc.split(","),
+            "bootstrap_timeout_ms": _ANSWER_MS,
+            "request_timeout_ms": _ANSWER_MS,
+            "reconnect_backoff_max_ms": 2_000,
+            "client_id": "vigie",
+            **options,
+        }
+        self._retention = retention
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def prepare(self) -> None:
+        retention = str(int(self._retention.total_seconds() * 1000))
+        config = {"retention.ms": retention, "cleanup.policy": "delete"}
+        with _unavailable("Kafka"), kafka.KafkaAdminClient(**self._config) as admin, _unstuck(admin):
+            every = {self._names.prefix + topic for topic in TOPICS}
+            missing = every - set(admin.list_topics())
+            topics = [NewTopic(name, PARTITIONS, self._replication, topic_configs=config) for name in sorted(missing)]
+            try:
+                if topics:
+                    admin.create_topics(topics)
+            except TopicAlreadyExistsError:
+                logger.info("topics_created_elsewhere")
+            admin.wait_for_topics(sorted(every))
+
+    def append(self, topic: str, messages: Iterable[Message]) -> None:
+        with _unavailable("Kafka"):
+            producer = self._open_producer()
+            sent = [
+                producer.send(
+                    self._names.prefix + topic,
+                    value=message.value,
+                    key=message.key.encode(),
+                    headers=list(message.headers),
+                    partition=partition_of(message.key, PARTITIONS),
+                )
+                for message in messages
+            ]
+            until = time.monotonic() + _ANSWER_MS / 1000
+            for future in sent:
+                future.get(timeout=max(0.01, until - time.monotonic()))
+
+    def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> "KafkaSubscription":
+        with _unavailable("Kafka"):
+            return KafkaSubscription(self._config, self._names, group, topics, positions)
+
+    def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
+        with _unavailable("Kafka"):
+            consumer = kafka.KafkaConsumer(**self._config, enable_auto_commit=False)
+            try:
+                with _unstuck(consumer):
+                    numbers = consumer.partitions_for_topic(self._names.prefix + topic) or ()
+                    return self._names.ends(consumer, [Partition(topic, number) for number in numbers])
+            finally:
+                consumer.close(autocommit=False)
+
+    def trim(self) -> int:
+        return 0  # the broker does, by the topic's retention.ms
+
+    def close(self) -> None:
+        with self._lock:
+            if self._producer:
+                self._producer.close(timeout=5)
+                self._producer = None
+
+    def _open_producer(self) -> Any:
+        with self._lock:
+            if self._producer is None:
+                self._producer = kafka.KafkaProducer(
+                    **self._config,
+                    acks="all",
+                    enable_idempotence=True,
+                    batch_size=131_072,
+                    linger_ms=5,
+                    max_block_ms=_ANSWER_MS,
+                    delivery_timeout_ms=_ANSWER_MS + 500,
+                    # Without the C checksum, hashing the bytes costs more than packing them (81 against 40 µs).
+                    compression_type=None if find_spec("crc32c") else "gzip",
+                )
+            return self._producer
+
+
+class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
+    """A member of a consumer group, whose positions are ours and not the broker's."""
+
+    def __init__(
+        self, config: dict[str, Any], names: "_Names", group: str, topics: Sequence[str], positions: Positions
+    ) -> None:
+        self._names, self._group, self._positions = names, group, positions
+        self._next: dict[Partition, int] = {}
+        self._waiting: dict[Partition, deque[Record]] = {}
+        self._revoked: set[Partition] = set()
+        self._consumer = kafka.KafkaConsumer(
+            **config,
+            group_id=names.prefix + group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10_000,  # the default of 45 s is for those who have no fence
+            heartbeat_interval_ms=2_000,
+            fetch_max_wait_ms=100,
+        )
+        outer = [names.prefix + topic for topic in topics]
+        self._consumer.subscribe(outer, listener=self)
+        # A member that joins before it knows the topics gets no partition and may wait for some for ever.
+        with _unstuck(self._consumer):
+            for topic in outer:
+                self._consumer.partitions_for_topic(topic)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        self._revoked |= {self._names.inner(one) for one in revoked}
+
+    def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """`poll` sees to it, as no consumer method may be called here."""
+
+    def on_partitions_lost(self, lost: Iterable[Any]) -> None:
+        self.on_partitions_revoked(lost)
+
+    def poll(self, limit: int = 500, timeout: float = 1.0) -> list[Batch]:
+        until = time.monotonic() + timeout
+        while True:
+            with _unavailable("Kafka"), _unstuck(self._consumer):
+                self._fetch(max(0.01, until - time.monotonic()))
+                if (batches := self._hand_out(limit)) or time.monotonic() >= until:
+                    return batches
+
+    def rewind(self, batch: Batch) -> None:
+        self._drop(batch.source)
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        offsets = {
+            self._names.outer(batch.source): OffsetAndMetadata(batch.stop, "", -1)
+            for batch in batches
+            if batch.source in self._next
+        }
+        if offsets:
+            self._consumer.commit_async(offsets)
+
+    def lag(self) -> int:
+        with _unavailable("Kafka"), _unstuck(self._consumer):
+            ends = self._names.ends(self._consumer, self._next)
+        return sum(ends[source][1] - start for source, start in self._next.items())
+
+    def close(self) -> None:
+        with _unstuck(self._consumer):
+            self._consumer.close(autocommit=False, timeout_ms=2_000)
+
+    def _fetch(self, wait: float) -> None:
+        """Ask the broker, unless records still wait here: then only stay a member."""
+        if any(self._waiting.values()):
+            held = self._consumer.assignment()
+            self._consumer.pause(*held)
+            self._consumer.poll(timeout_ms=0)
+            self._consumer.resume(*(held & self._consumer.assignment()))
+            fetched = {}
+        else:
+            fetched = self._consumer.poll(timeout_ms=int(wait * 1000), max_records=_FETCHED)
+        while self._revoked:
+            self._drop(self._revoked.pop())
+        for assigned, records in fetched.items():
+            self._keep(self._names.inner(assigned), records)
+        self._take_up()
+
+    def _keep(self, source: Partition, records: list[Any]) -> None:
+        """Records of a partition not taken up yet are let go: its position is not known, and it is sought soon."""
+        if source not in self._next:
+            return
+        waiting = self._waiting[source]
+        expected = waiting[-1].offset + 1 if waiting else self._next[source]
+        if records[0].offset > expected and self._is_lost(source, expected):
+            self._drop(source)
+            return
+        waiting.extend(_record(one) for one in records if one.offset >= expected)
+
+    def _is_lost(self, source: Partition, expected: int) -> bool:
+        """Whether a gap is retention's: compaction and transactions leave gaps too, and those hold nothing."""
+        return self._names.ends(self._consumer, [source])[source][0] > expected
+
+    def _take_up(self) -> None:
+        """Start at the stored position wherever a partition is held but not known yet."""
+        held = {self._names.inner(one) for one in self._consumer.assignment()}
+        for gone in self._next.keys() - held:
+            self._drop(gone)
+        gained = sorted(held - self._next.keys())
+        if not gained:
+            return
+        ends = self._names.ends(self._consumer, gained)
+        for source in gained:
+            start = self._positions.resume(self._group, source, *ends[source])
+            self._consumer.seek(self._names.outer(source), start)
+            self._next[source], self._waiting[source] = start, deque()
+
+    def _hand_out(self, limit: int) -> list[Batch]:
+        batches = []
+        for source, waiting in list(self._waiting.items()):
+            if not waiting or limit <= 0:
+                continue
+            records = take(waiting, limit)
+            for _ in records:
+                waiting.popleft()
+            stop = records[-1].offset + 1
+            batches.append(Batch(source, self._next[source], stop, tuple(records)))
+            self._next[source] = stop
+            limit -= sum(record.weight for record in records)
+            # Served once, last in the next turn.
+            self._waiting[source] = self._waiting.pop(source)
+        return batches
+
+    def _drop(self, source: Partition) -> None:
+        self._next.pop(source, None)
+        self._waiting.pop(source, None)
+
+
+class _Names:
+    """Partitions by our names and by the cluster's."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def outer(self, source: Partition) -> Any:
+        return TopicPartition(self.prefix + source.topic, source.number)
+
+    def inner(self, one: Any) -> Partition:
+        return Partition(one.topic.removeprefix(self.prefix), one.partition)
+
+    def ends(self, consumer: Any, sources: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+        partitions = [self.outer(source) for source in sources]
+        beginnings, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        return {self.inner(one): (beginnings[one], ends[one]) for one in partitions}
+
+
+def _record(fetched: Any) -> Record:
+    return Record(
+        offset=fetched.offset,
+        key=fetched.key,
+        value=fetched.value,
+        headers=tuple((name, value or b"") for name, value in fetched.headers or ()),
+        appended_at=datetime.fromtimestamp(max(0, fetched.timestamp) / 1000, UTC),
+    )
+
+
+@contextmanager
+def _unavailable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise UnavailableError(f"{what} does not answer: {type(error).__name__} {error}"[:300]) from error
+
+
+@contextmanager
+def _unstuck(client: Any) -> Iterator[None]:
+    """Let no call hang for ever.
+
+    Some calls of kafka-python 3.0.12 wait for its I/O thread without any limit, and that thread can lose a task (seen
+    when a member joined before it knew its topics). After `_STUCK` seconds the waiters are failed, an outage to us.
+    """
+    error = KafkaTimeoutError(f"no answer from the client's own thread in {_STUCK:g} s")
+    timer = threading.Timer(_STUCK, client._net._fail_pending_waiters, [error])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,155 @@
+"""Settings: read once, from VIGIE_* variables or a `vigie.toml`. Embedded by default."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from vigie.errors import SettingsError
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _names(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _days(value: Any) -> Any:
+    """`30`, `"30"` and `"30 days"` all mean thirty days."""
+    words = str(value).split()
+    if words and words[0].isdigit() and words[1:] in ([], ["day"], ["days"]):
+        return timedelta(days=int(words[0]))
+    return value
+
+
+class Settings(BaseSettings):
+    """Frozen; `load()` makes the one instance that a process uses."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIGIE_", toml_file="vigie.toml", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("vigie-data"), description="everything that the embedded default writes")
+    database_url: str | None = Field(None, description="SQLite in the data folder, or postgresql://…")
+    log_url: str | None = Field(
+        None, description="embedded log in the data folder, or kafka://host:port,host:port[?option=value]"
+    )
+    smtp_url: str | None = Field(
+        None, description=".eml files in the data folder, or smtp://user:password@host:587, smtps://…"
+    )
+    base_url: str = Field("http://127.0.0.1:8000", description="the address in mails and links")
+    secret_key: str | None = Field(
+        None, description="encrypts secrets at rest and signs links; made in the data folder if not given"
+    )
+    mail_from: str | None = Field(None, description="sender of mails")
+    log_retention: Annotated[timedelta, BeforeValidator(_days)] = Field(
+        timedelta(days=30), description="how long the log keeps what it carried"
+    )
+    metrics_address: str | None = Field(
+        None, description="host:port on which a role without pages answers /metrics and /health"
+    )
+    allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (),
+        description="private hosts, host:port pairs or CIDRs that outgoing requests may reach all the same",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def database(self) -> str:
+        """The database's address; an embedded one lies in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'vigie.db'}"
+
+    @property
+    def log(self) -> str:
+        """The log's address; an embedded one lies in the data folder."""
+        return self.log_url or f"sqlite:///{self.data_dir / 'log.db'}"
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where mails are written while no mail server is named."""
+        return self.data_dir / "mails"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address in links opens on this machine only."""
+        return urlsplit(self.base_url).hostname in LOOPBACK
+
+    def secret(self) -> str:
+        """The secret key; made on first use in the data folder, readable by its owner only."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data_dir / "secret.key"
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            return _make_secret(path)
+
+    def described(self) -> dict[str, tuple[str, str]]:
+        """Each setting's variable with its value, secrets hidden, and its meaning."""
+        return {
+            f"VIGIE_{name.upper()}": (_hidden(name, getattr(self, name)), field.description or "")
+            for name, field in type(self).model_fields.items()
+        }
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; an unusable one raises `SettingsError` naming its variable."""
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"VIGIE_{name}: {first['msg']}") from error
+    for name in ("database_url", "log_url"):
+        scheme = (getattr(settings, name) or "").partition(":")[0]
+        allowed = {"database_url": ("", "sqlite", "postgresql"), "log_url": ("", "sqlite", "kafka")}[name]
+        if scheme not in allowed:
+            raise SettingsError(f"VIGIE_{name.upper()}: {scheme or 'it'}:// is not one of {', '.join(allowed[1:])}")
+    return settings
+
+
+def _make_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = secrets.token_urlsafe(32)
+    # Written aside and linked into place: two processes that start together end with the same key.
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(made)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return path.read_text().strip()
+    finally:
+        aside.unlink()
+    return made
+
+
+def _hidden(name: str, value: object) -> str:
+    if value in (None, (), ""):
+        return "(not set)"
+    if name == "secret_key":
+        return "********"
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    password = urlsplit(text).password if name.endswith("_url") else None
+    return text.replace(f":{password}@", ":********@") if password else text
