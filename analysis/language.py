@@ -9,18 +9,22 @@ Language = Literal["fr", "en"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _FRENCH = frozenset(
-    "le la les un une des du de et est était très pas plus pour dans sur avec que qui ce cette ces il elle ils elles"
-    " on nous vous je tu mais ou où donc au aux ne se sa son ses leur leurs notre votre mon ma mes par bien bon bonne"
-    " tout tous toute toutes rien jamais toujours trop peu sans même être avoir été fait ai ont sont avons j'ai c'est"
-    " n'est qu'il d'un d'une accueil merci aussi comme si encore chez vraiment beaucoup déjà après avant quand à ça cela"
-    " y en lui moi suis avis dommage hélas bref entre deux".split()
+    """
+    le la les un une des du de et est était très pas plus pour dans sur avec que qui ce cette ces il elle ils
+    elles on nous vous je tu mais ou où donc au aux ne se sa son ses leur leurs notre votre mon ma mes par bien
+    bon bonne tout tous toute toutes rien jamais toujours trop peu sans même être avoir été fait ai ont sont
+    avons j'ai c'est n'est qu'il d'un d'une accueil merci aussi comme si encore chez vraiment beaucoup déjà
+    après avant quand à ça cela y en lui moi suis avis dommage hélas bref entre deux
+    """.split()
 )
 _ENGLISH = frozenset(
-    "the a an of and is was were very not more for in on with that which who this these those he she they we you i"
-    " but or so at to do does did don't didn't isn't wasn't it it's its his her their our your my by well good great"
-    " all nothing never always too little without same be been have has had are am would could should will just from"
-    " as if again really much after before when there here what how staff food place service i've i'm can't only also"
-    " than then them us me out up about get got".split()
+    """
+    the a an of and is was were very not more for in on with that which who this these those he she they we you
+    i but or so at to do does did don't didn't isn't wasn't it it's its his her their our your my by well good
+    great all nothing never always too little without same be been have has had are am would could should will
+    just from as if again really much after before when there here what how staff food place service i've i'm
+    can't only also than then them us me out up about get got
+    """.split()
 )
 _ACCENTS = re.compile(r"[àâçéèêëîïôùûœ]", re.I)
 
@@ -41,9 +45,7 @@ def detect(text: str, hint: str | None = None, default: Language = "fr") -> Lang
 
 
 def _by_dictionary(words: list[str], default: Language) -> Language:
-    known = {
-        language: sum(simplemma.is_known(word, lang=language) for word in words[:30]) for language in ("fr", "en")
-    }
+    known = {language: sum(simplemma.is_known(word, lang=language) for word in words[:30]) for language in ("fr", "en")}
     if known["fr"] == known["en"]:
         return default
     return "fr" if known["fr"] > known["en"] else "en"

@@ -47,9 +47,7 @@ def contribution(mention: Mapping[str, Any]) -> Delta:
     company_id, day, source_id = mention["company_id"], mention["day"], mention["source_id"]
     rows = {Key(company_id, day, source_id, ALL): _sums(mention["label"], mention["score"], mention["rating"])}
     for theme in mention["themes"]:
-        rows[Key(company_id, day, source_id, theme["theme"])] = _sums(
-            theme["label"], theme["score"], mention["rating"]
-        )
+        rows[Key(company_id, day, source_id, theme["theme"])] = _sums(theme["label"], theme["score"], mention["rating"])
     return rows
 
 

@@ -1,0 +1,1 @@
+"""HTTP for programs: JSON with bearer keys, and the webhooks that leave."""

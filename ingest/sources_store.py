@@ -121,5 +121,8 @@ def _check(connection: Connection, company_id: str, values: Mapping[str, Any]) -
         raise InvalidInputError("a text holds a character that cannot be stored")
     place = values.get("location_id")
     ours = location.c.id == place, location.c.company_id == company_id
-    if place is not None and connection.execute(db.locking(connection, select(location.c.id).where(*ours))).first() is None:
+    if (
+        place is not None
+        and connection.execute(db.locking(connection, select(location.c.id).where(*ours))).first() is None
+    ):
         raise InvalidInputError(f"the firm has no location {place!r}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -34,3 +34,15 @@ def zone(name: str) -> ZoneInfo:
 def local_day(moment: datetime, timezone: str) -> date:
     """The calendar day on which `moment` falls for somebody who lives in `timezone`."""
     return moment.astimezone(zone(timezone)).date()
+
+
+def midnight(day: date, timezone: str = "UTC") -> datetime:
+    """When `day` begins for somebody who lives in `timezone`, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
+
+
+def next_monday(timezone: str, hour: int = 7) -> datetime:
+    """The next Monday at `hour` for somebody who lives in `timezone`, in UTC."""
+    today = local_day(now(), timezone)
+    monday = today + timedelta(days=7 - today.weekday())
+    return datetime(monday.year, monday.month, monday.day, hour, tzinfo=zone(timezone)).astimezone(UTC)

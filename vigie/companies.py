@@ -32,7 +32,7 @@ def add(
     check(values)
     company_id = ids.drawn("co")
     connection.execute(company.insert().values(id=company_id, created_at=clock.now(), **values))
-    due.schedule(connection, due.REPORT, [company_id])
+    due.schedule(connection, due.REPORT, [company_id], at=clock.next_monday(timezone))
     return company_id
 
 

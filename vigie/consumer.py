@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection, Engine
 
-from vigie import clock, db, ids, positions
+from vigie import clock, db, ids, outbox, positions
 from vigie.db.tables import dead_letter
 from vigie.errors import TooManyDeadLettersError, UnavailableError
-from vigie.log import Batch, Record, Subscription, take
+from vigie.log import DEAD, Batch, Record, Subscription, take
 
 logger = structlog.get_logger(__name__)
 
@@ -123,6 +123,7 @@ class Consumer:
             self._handler.apply(connection, prepared.work)
         rows = [_dead_row(batch, letter) for letter in prepared.dead]
         db.upsert(connection, dead_letter, rows)
+        outbox.enqueue(connection, [_announced(row) for row in rows])
         return True
 
     def _count_dead(self, batch: Batch, prepared: Prepared) -> None:
@@ -167,3 +168,9 @@ def _dead_row(batch: Batch, letter: DeadLetter) -> dict[str, Any]:
         "reason": letter.reason,
         "created_at": clock.now(),
     }
+
+
+def _announced(row: dict[str, Any]) -> outbox.Delivery:
+    """The dead letter for the topic of its kind, with the reason and the original headers."""
+    headers = {**dict(row["headers"]), "reason": row["reason"], "key": (row["key"] or b"").decode("utf-8", "replace")}
+    return outbox.delivery(outbox.TOPIC, None, DEAD, row["id"], row["value"] or b"", headers)

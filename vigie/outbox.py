@@ -55,9 +55,16 @@ class Sender(Protocol):
         """Raises `DeliveryError`, permanent if another attempt cannot help."""
 
 
-def delivery(kind: str, company_id: str | None, address: str, event_id: str, body: bytes, **headers: str) -> Delivery:
+def delivery(
+    kind: str,
+    company_id: str | None,
+    address: str,
+    event_id: str,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+) -> Delivery:
     """A new delivery, whose id follows from its event and address."""
-    return Delivery(ids.derived(kind, address, event_id), kind, company_id, address, event_id, body, headers)
+    return Delivery(ids.derived(kind, address, event_id), kind, company_id, address, event_id, body, headers or {})
 
 
 def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:

@@ -21,34 +21,62 @@ from vigie.errors import InvalidInputError
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "id": ("id", "identifiant", "review id", "id avis", "reference"),
-    "date": ("date", "date de publication", "publie le", "date avis", "created at", "created", "published", "published at", "review date", "date de l avis", "jour"),
+    "date": (
+        "date",
+        "date de publication",
+        "publie le",
+        "date avis",
+        "created at",
+        "created",
+        "published",
+        "published at",
+        "review date",
+        "date de l avis",
+        "jour",
+    ),
     "rating": ("rating", "note", "stars", "etoiles", "score", "star rating", "note sur 5", "nb etoiles"),
     "best": ("best", "rating max", "note max", "sur"),
     "author": ("author", "auteur", "nom", "name", "client", "reviewer", "pseudo", "reviewer name", "prenom"),
     "title": ("title", "titre", "review title", "objet", "sujet"),
-    "text": ("text", "texte", "avis", "comment", "commentaire", "review", "review text", "content", "contenu", "message", "verbatim"),
+    "text": (
+        "text",
+        "texte",
+        "avis",
+        "comment",
+        "commentaire",
+        "review",
+        "review text",
+        "content",
+        "contenu",
+        "message",
+        "verbatim",
+    ),
     "url": ("url", "lien", "link", "adresse"),
     "reply": ("reply", "reponse", "owner reply", "response", "reponse du proprietaire"),
     "language": ("language", "langue", "lang"),
-    "experienced": ("date experience", "date de l experience", "date of experience", "date de visite", "date du sejour"),
-}  # fmt: skip
+    "experienced": (
+        "date experience",
+        "date de l experience",
+        "date of experience",
+        "date de visite",
+        "date du sejour",
+    ),
+}
 _MOST_FIELD = 200_000
 _DAY_FIRST = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T,à]+(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?$")
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("janvier january janv jan", "fevrier february fevr feb", "mars march mar", "avril april avr apr", "mai may", "juin june jun", "juillet july juil jul", "aout august aug", "septembre september sept sep", "octobre october oct", "novembre november nov", "decembre december dec"),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
+_MONTH_NAMES = """
+janvier january janv jan, fevrier february fevr feb, mars march mar, avril april avr apr, mai may, juin june jun,
+juillet july juil jul, aout august aug, septembre september sept sep, octobre october oct, novembre november nov,
+decembre december dec
+"""
+_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split(","), start=1) for name in names.split()}
 
 
 class CsvFile:
     """The source that an import belongs to; nothing is polled."""
 
     description = "a CSV file that you import: vigie import COMPANY FILE"
-    platform = None
+    platform: str | None = None
     polled = False
 
     def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:
@@ -103,10 +131,8 @@ def read(body: bytes, *, timezone: str, mapping: Mapping[str, str] | None = None
 
 def decoded(body: bytes) -> str:
     """The file's text: UTF-8 or UTF-16 by their marks, else UTF-8, else Windows-1252 as older programs write."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ("utf-16",)
-    else:
-        encodings = ("utf-8-sig", "cp1252", "latin-1")  # type: ignore[assignment]
+    marked = body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encodings = ["utf-16"] if marked else ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
         try:
             text = body.decode(encoding)

@@ -37,7 +37,7 @@ class Feed:
     """A feed, asked politely: only if it has changed."""
 
     description = "an RSS, Atom or JSON feed, or a page that has one (press, blog, forum, search)"
-    platform = None
+    platform: str | None = None
     polled = True
 
     def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:

@@ -11,7 +11,7 @@ class Push:
     """The source of `POST /api/v1/companies/{id}/mentions`."""
 
     description = "reviews and mentions that your own programs send to the API"
-    platform = None
+    platform: str | None = None
     polled = False
 
     def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:

@@ -1,0 +1,201 @@
+"""What those who read ask: from rollups where a number is wanted, from mentions where words are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, Text, and_, cast, func, or_, select
+
+from analysis.alerts import History
+from analysis.rollups import ALL, Sums
+from vigie.db.tables import alert, mention, rollup, source
+from vigie.errors import InvalidInputError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which mentions are meant; days are the firm's own, both included."""
+
+    first: date | None = None
+    last: date | None = None
+    source_id: str | None = None
+    location_id: str | None = None
+    theme: str | None = None
+    sentiment: str | None = None
+    rating: float | None = None
+    q: str | None = None
+    status: str | None = None
+
+
+def daily(
+    connection: Connection,
+    company_id: str,
+    first: date,
+    last: date,
+    *,
+    theme: str = ALL,
+    source_id: str | None = None,
+    location_id: str | None = None,
+) -> dict[date, Sums]:
+    """The sums of each day that has any, for one theme or all."""
+    where = [
+        rollup.c.company_id == company_id,
+        rollup.c.day.between(first.isoformat(), last.isoformat()),
+        rollup.c.theme == theme,
+    ]
+    if source_id:
+        where.append(rollup.c.source_id == source_id)
+    if location_id:
+        ours = select(source.c.id).where(source.c.company_id == company_id, source.c.location_id == location_id)
+        where.append(rollup.c.source_id.in_(ours))
+    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
+    rows = connection.execute(select(rollup.c.day, *sums).where(*where).group_by(rollup.c.day))
+    return {date.fromisoformat(day): Sums(*map(int, values)) for day, *values in rows}
+
+
+def themes(connection: Connection, company_id: str, first: date, last: date) -> dict[str, Sums]:
+    """The sums of each theme named between two days, the most named first."""
+    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
+    rows = connection.execute(
+        select(rollup.c.theme, *sums)
+        .where(
+            rollup.c.company_id == company_id,
+            rollup.c.day.between(first.isoformat(), last.isoformat()),
+            rollup.c.theme != ALL,
+        )
+        .group_by(rollup.c.theme)
+    )
+    named = {theme: Sums(*map(int, values)) for theme, *values in rows}
+    return dict(sorted(((k, v) for k, v in named.items() if v.mentions), key=lambda pair: (-pair[1].mentions, pair[0])))
+
+
+def history(connection: Connection, company_id: str, first: date, last: date) -> History:
+    """What the rules over time look at: counts per source and day, and since when each is listened to."""
+    found = History()
+    for row in connection.execute(
+        select(rollup).where(
+            rollup.c.company_id == company_id,
+            rollup.c.theme == ALL,
+            rollup.c.day.between(first.isoformat(), last.isoformat()),
+        )
+    ).mappings():
+        days = found.days.setdefault(row["source_id"], {})
+        days[date.fromisoformat(row["day"])] = Sums(*(row[name] for name in Sums._fields))
+    since = select(source.c.id, source.c.listening_since).where(source.c.company_id == company_id)
+    for source_id, day in connection.execute(since):
+        if day:
+            found.listening_since[source_id] = date.fromisoformat(day)
+    return found
+
+
+def raised_days(connection: Connection, company_id: str) -> dict[str, set[date]]:
+    """Rule → the days on which it raised an alert."""
+    raised: dict[str, set[date]] = {}
+    for rule, happened_at in connection.execute(
+        select(alert.c.rule, alert.c.happened_at).where(alert.c.company_id == company_id)
+    ):
+        raised.setdefault(rule, set()).add(happened_at.date())
+    return raised
+
+
+def latest_day(connection: Connection, company_id: str) -> str | None:
+    """The day of the firm's latest mention."""
+    latest: str | None = connection.scalar(select(func.max(mention.c.day)).where(mention.c.company_id == company_id))
+    return latest
+
+
+def mentions(
+    connection: Connection,
+    company_id: str,
+    wanted: Filter,
+    *,
+    limit: int = 50,
+    after: tuple[datetime, str] | None = None,
+) -> Sequence[RowMapping]:
+    """The firm's mentions, latest first, `after` the last one of the page before."""
+    query = _filtered(select(mention).where(mention.c.company_id == company_id), wanted)
+    if after:
+        moment, mention_id = after
+        earlier = and_(mention.c.published_at == moment, mention.c.id < mention_id)
+        query = query.where(or_(mention.c.published_at < moment, earlier))
+    latest_first = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
+    return connection.execute(latest_first.limit(limit)).mappings().all()
+
+
+def one_mention(connection: Connection, company_id: str, mention_id: str) -> RowMapping:
+    """One of the firm's mentions; raises `NotFoundError`."""
+    ours = mention.c.id == mention_id, mention.c.company_id == company_id
+    row = connection.execute(select(mention).where(*ours)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no mention {mention_id!r}")
+    return row
+
+
+def alerts(
+    connection: Connection, company_id: str, *, limit: int = 50, after: tuple[datetime, str] | None = None
+) -> Sequence[RowMapping]:
+    """The firm's alerts, latest first."""
+    query = select(alert).where(alert.c.company_id == company_id)
+    if after:
+        moment, alert_id = after
+        earlier = and_(alert.c.happened_at == moment, alert.c.id < alert_id)
+        query = query.where(or_(alert.c.happened_at < moment, earlier))
+    return (
+        connection.execute(query.order_by(alert.c.happened_at.desc(), alert.c.id.desc()).limit(limit)).mappings().all()
+    )
+
+
+def source_names(connection: Connection, company_id: str) -> dict[str, Mapping[str, Any]]:
+    """The firm's sources by id, as mentions show them."""
+    rows = connection.execute(
+        select(source.c.id, source.c.kind, source.c.name).where(source.c.company_id == company_id)
+    )
+    return {row.id: {"id": row.id, "kind": row.kind, "name": row.name} for row in rows}
+
+
+def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A mention as the API shows it."""
+    same = (
+        "id", "company_id", "location_id", "url", "author", "title", "text", "language", "rating", "rating_given",
+        "experienced_at", "published_at", "published_at_known", "updated_at", "collected_at", "themes", "reply",
+        "status",
+    )  # fmt: skip
+    removed = {"id": row["source_id"], "kind": "removed", "name": row["source_id"]}
+    return {
+        **{name: row[name] for name in same},
+        "source": dict(sources.get(row["source_id"], removed)),
+        "sentiment": {"label": row["label"], "score": row["score"], "confidence": row["confidence"]},
+        "because": row["because"],
+        "relevance": {"score": 1.0, "reasons": []},
+    }
+
+
+def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
+    columns = mention.c
+    if wanted.first:
+        query = query.where(columns.day >= wanted.first.isoformat())
+    if wanted.last:
+        query = query.where(columns.day <= wanted.last.isoformat())
+    if wanted.sentiment and wanted.sentiment not in {"negative", "neutral", "positive"}:
+        raise InvalidInputError("sentiment is one of negative, neutral, positive")
+    for column, value in (
+        (columns.source_id, wanted.source_id),
+        (columns.location_id, wanted.location_id),
+        (columns.label, wanted.sentiment),
+        (columns.rating, wanted.rating),
+        (columns.status, wanted.status),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.theme:
+        named = f'%"theme": "{_escaped(wanted.theme)}"%'
+        query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
+    if wanted.q:
+        contains = f"%{_escaped(wanted.q.lower())}%"
+        query = query.where(func.lower(columns.text).like(contains, escape="\\"))
+    return query
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,168 @@
+"""A week's facts, as `dashboards` renders them: only what the mentions carry, each sentence true. Pure.
+
+The numbers are of the week by publication, Monday to Sunday in the firm's time zone. The list also holds what arrived
+since the last mail, marked as late, so that each mention is mailed once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from analysis import trends
+from analysis.rollups import Sums
+from analysis.themes import GENERAL
+
+Facts = dict[str, Any]
+Row = Mapping[str, Any]
+
+_MOST_ACTIONS = 3
+_USUAL_WEEKS, _LEAST_WEEKS = 12, 4
+_SHOWN = ("id", "title", "text", "author", "rating", "url", "label", "score", "day", "source_id", "reply")
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """An ISO week, such as 2026-W47."""
+
+    first: date
+
+    @property
+    def last(self) -> date:
+        return self.first + timedelta(days=6)
+
+    @property
+    def name(self) -> str:
+        year, week, _ = self.first.isocalendar()
+        return f"{year}-W{week:02d}"
+
+    @classmethod
+    def of(cls, day: date) -> "Week":
+        return cls(day - timedelta(days=day.weekday()))
+
+    @classmethod
+    def named(cls, name: str) -> "Week":
+        """Raises ValueError unless `name` is such as 2026-W47."""
+        year, _, week = name.partition("-W")
+        if not (year.isdigit() and week.isdigit() and len(year) == 4):
+            raise ValueError(f"{name!r} is not a week such as 2026-W47")
+        return cls(date.fromisocalendar(int(year), int(week), 1))
+
+    def before(self) -> "Week":
+        return Week(self.first - timedelta(days=7))
+
+
+def facts(
+    firm: Row,
+    week: Week,
+    days: Mapping[date, Sums],
+    listening_since: date | None,
+    mentions: Sequence[Row],
+    late: Sequence[Row],
+    sources: Sequence[Row],
+) -> Facts:
+    """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out."""
+    sums = _between(days, week.first, week.last)
+    return {
+        "company": firm["name"],
+        "city": firm["city"],
+        "period": week.name,
+        "first": week.first.isoformat(),
+        "last": week.last.isoformat(),
+        "mentions": sums.mentions,
+        "reviews": sums.rated,
+        "negative": sums.negative,
+        "positive": sums.positive,
+        "usual": usual_a_week(days, week, listening_since),
+        "score": score_facts(days, week.last),
+        "change": change(days, week.last),
+        "themes": _themes(mentions),
+        "actions": actions(mentions),
+        "pride": _pride(mentions),
+        "list": [*(_shown(one, late=False) for one in mentions), *(_shown(one, late=True) for one in late)],
+        "sources": [
+            {"id": one["id"], "name": one["name"], "kind": one["kind"], "error": one["error"],
+             "received_at": one["received_at"].isoformat() if one["received_at"] else None}
+            for one in sources
+        ],
+    }  # fmt: skip
+
+
+def usual_a_week(days: Mapping[date, Sums], week: Week, since: date | None) -> float | None:
+    """The mean number of mentions in the twelve weeks before; None while fewer than four were listened to."""
+    weeks = 0 if since is None else min(_USUAL_WEEKS, (week.first - since).days // 7)
+    if weeks < _LEAST_WEEKS:
+        return None
+    before = _between(days, week.first - timedelta(weeks=weeks), week.first - timedelta(days=1))
+    return round(before.mentions / weeks, 1)
+
+
+def score_facts(days: Mapping[date, Sums], last: date) -> Facts:
+    """The mean of twelve months' ratings with its interval; no interval when there are too few."""
+    found = trends.score(_between(days, last - timedelta(days=364), last))
+    low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+    return {"mean": found.mean, "reviews": found.reviews, "low": low, "high": high}
+
+
+def change(days: Mapping[date, Sums], last: date) -> str:
+    """`better` or `worse` when the last three months' interval lies apart from that of the nine before; else `none`."""
+    recent = trends.score(_between(days, last - timedelta(days=90), last)).interval
+    before = trends.score(_between(days, last - timedelta(days=364), last - timedelta(days=91))).interval
+    if recent is None or before is None:
+        return "unknown"
+    return "better" if recent.low > before.high else "worse" if recent.high < before.low else "none"
+
+
+def actions(mentions: Sequence[Row]) -> list[Facts]:
+    """At most three things to do, and none when nothing asks for it."""
+    unanswered = [one for one in mentions if one["label"] == "negative" and not one["reply"] and one["status"] == "new"]
+    worst = sorted(unanswered, key=lambda one: (one["rating"] if one["rating"] is not None else 2.5, one["score"]))
+    found: list[Facts] = [{"kind": "theme", **theme} for theme in _complaints(mentions)[:1]]
+    found += [{"kind": "reply", "mention": _shown(one, late=False)} for one in worst]
+    return found[:_MOST_ACTIONS]
+
+
+def _complaints(mentions: Sequence[Row]) -> list[Facts]:
+    """Themes of which at least two mentions of the week complain, with two quotes."""
+    said: dict[str, list[Facts]] = {}
+    for one in mentions:
+        for theme in one["themes"]:
+            if theme["label"] == "negative" and one["label"] != "positive" and theme["theme"] != GENERAL:
+                quote = {"quote": theme["quote"], "mention_id": one["id"], "author": one["author"], "day": one["day"]}
+                said.setdefault(theme["theme"], []).append(quote)
+    most_first = sorted(said.items(), key=lambda pair: -len(pair[1]))
+    return [
+        {"theme": theme, "count": len(quotes), "quotes": quotes[:2]} for theme, quotes in most_first if len(quotes) >= 2
+    ]
+
+
+def _themes(mentions: Sequence[Row]) -> list[Facts]:
+    counts: dict[str, Facts] = {}
+    for one in mentions:
+        for theme in one["themes"]:
+            row = counts.setdefault(
+                theme["theme"], {"theme": theme["theme"], "mentions": 0, "negative": 0, "positive": 0}
+            )
+            row["mentions"] += 1
+            if theme["label"] != "neutral":
+                row[theme["label"]] += 1
+    return sorted(counts.values(), key=lambda row: (-row["mentions"], row["theme"]))
+
+
+def _pride(mentions: Sequence[Row]) -> Facts | None:
+    """The warmest words of the week, short enough to pin to a wall."""
+    warm = [
+        one
+        for one in mentions
+        if one["label"] == "positive" and one["score"] >= 0.5 and 3 <= len(one["text"].split()) <= 40
+    ]
+    best = max(warm, key=lambda one: (one["rating"] or 0, one["score"]), default=None)
+    return _shown(best, late=False) if best else None
+
+
+def _shown(one: Row, *, late: bool) -> Facts:
+    return {**{name: one[name] for name in _SHOWN}, "late": late}
+
+
+def _between(days: Mapping[date, Sums], first: date, last: date) -> Sums:
+    return trends.total(sums for day, sums in days.items() if first <= day <= last)

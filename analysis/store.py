@@ -1,0 +1,324 @@
+"""Mentions into the database, with their opinions, rollups, alerts and outbox rows, in the caller's transaction.
+
+The old contribution of a mention is read under its row's lock and taken back before the new one is added, so that
+rollups equal a recount after any edit, replay, judgement or re-analysis.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from analysis import alerts, rollups
+from analysis.alerts import Finding
+from analysis.reading import ANALYSER, Reading
+from analysis.rollups import Delta, Key, Sums
+from vigie import clock, db, due, ids, outbox
+from vigie.db.tables import alert, judgement, mention, rollup, webhook
+from vigie.errors import InvalidInputError, NotFoundError
+from vigie.events import AlertRaised, Mention, Notify, Origin, encode
+
+Row = dict[str, Any]
+FRESH = timedelta(days=7)
+STATUSES = ("new", "acknowledged", "done", "aside")
+LABELS = ("negative", "neutral", "positive")
+
+_READ = {"language", "label", "score", "confidence", "mixed", "themes", "because", "analyser"}
+_CONTENT = {
+    "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
+    "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
+}  # fmt: skip
+
+
+def row_of(company: Mapping[str, Any], origin: Origin, one: Mention, read: Reading, notify: Notify) -> Row:
+    """A collected mention with its reading, as the row that will be stored."""
+    content = {
+        "url": one.url,
+        "author": one.author,
+        "title": one.title,
+        "text": one.text,
+        "rating": one.rating,
+        "rating_given": one.rating_given,
+        "experienced_at": one.experienced_at,
+        "reply": one.reply,
+    }
+    known = one.published_at if one.published_at_known else None
+    return {
+        "id": one.id,
+        "company_id": company["id"],
+        "source_id": origin.id,
+        "location_id": origin.location_id,
+        **content,
+        "published_at": one.published_at,
+        "published_at_known": one.published_at_known,
+        "updated_at": one.updated_at,
+        "collected_at": one.collected_at,
+        "stored_at": clock.now(),
+        "edition_at": one.updated_at or one.collected_at,
+        "content_hash": ids.derived(*content.values(), known),
+        "day": clock.local_day(one.published_at, company["timezone"]).isoformat(),
+        "status": "new",
+        "silent": notify == "never" or (notify == "fresh" and one.collected_at - one.published_at > FRESH),
+        **read_fields(read),
+    }
+
+
+def read_fields(read: Reading) -> Row:
+    """The part of a row that comes from its reading."""
+    return {
+        "language": read.language,
+        "label": read.label,
+        "score": read.score,
+        "confidence": read.confidence,
+        "mixed": read.mixed,
+        "themes": [asdict(opinion) for opinion in read.themes],
+        "because": [list(pair) for pair in read.because],
+        "analyser": ANALYSER,
+    }
+
+
+def store(connection: Connection, rows: Sequence[Row]) -> None:
+    """Store what is new or newer, with all that follows from it."""
+    stored = _locked(connection, {row["id"] for row in rows})
+    judged = _judgements(connection, {row["id"] for row in rows})
+    delta: Delta = {}
+    new: dict[str, Row] = {}
+    changed: dict[str, Row] = {}
+    for row in rows:
+        known = stored.get(row["id"])
+        if known and not _is_newer(row, known):
+            continue
+        decided = _judge(_replaced(known, row) if known else row, judged.get(row["id"], {}))
+        if known:
+            rollups.subtract(delta, rollups.contribution(known))
+        rollups.add(delta, rollups.contribution(decided))
+        stored[row["id"]] = decided
+        (new if row["id"] in new or not known else changed)[row["id"]] = decided
+    _insert(connection, list(new.values()))
+    _update(connection, list(changed.values()), _CONTENT | _READ | {"status"})
+    write_rollups(connection, delta)
+    _alert(connection, list(new.values()))
+    _look_again(connection, [*new.values(), *changed.values()])
+
+
+def reread(connection: Connection, readings: Mapping[str, Row]) -> None:
+    """Replace the readings (`read_fields`) of stored mentions; judgements stand, nobody is alerted."""
+    stored = _locked(connection, set(readings))
+    judged = _judgements(connection, set(stored))
+    delta: Delta = {}
+    changed = []
+    for mention_id, known in stored.items():
+        decided = _judge({**known, **readings[mention_id]}, judged.get(mention_id, {}))
+        rollups.subtract(delta, rollups.contribution(known))
+        rollups.add(delta, rollups.contribution(decided))
+        changed.append(decided)
+    _update(connection, changed, _READ)
+    write_rollups(connection, delta)
+
+
+def judge(connection: Connection, company_id: str, mention_id: str, aspect: str, value: str, by: str) -> Row:
+    """A person decides: `label`, `status` (new, acknowledged, done, aside), or `theme:<name>`. It stands for good.
+
+    Raises `NotFoundError` for a mention of another firm, `InvalidInputError` for a value that is none.
+    """
+    _check(aspect, value)
+    known = _locked(connection, {mention_id}).get(mention_id)
+    if known is None or known["company_id"] != company_id:
+        raise NotFoundError(f"there is no mention {mention_id!r}")
+    row = {
+        "mention_id": mention_id, "aspect": aspect, "company_id": company_id, "value": value, "by": by,
+        "at": clock.now(),
+    }  # fmt: skip
+    db.upsert(connection, judgement, [row], update=("value", "by", "at"))
+    decided = _judge(known, {aspect: value})
+    delta: Delta = {}
+    rollups.subtract(delta, rollups.contribution(known))
+    rollups.add(delta, rollups.contribution(decided))
+    _update(connection, [decided], _READ | {"status"})
+    write_rollups(connection, delta)
+    return decided
+
+
+def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Finding], *, tell: bool = True) -> int:
+    """Store findings that are new, and enqueue what tells of them; how many were new."""
+    found = {finding.alert_id(company_id): finding for finding in findings}
+    known = set(connection.scalars(select(alert.c.id).where(alert.c.id.in_(list(found)))))
+    rows = [_alert_row(company_id, alert_id, one) for alert_id, one in found.items() if alert_id not in known]
+    db.upsert(connection, alert, rows)
+    if tell:
+        _enqueue(connection, company_id, rows)
+    return len(rows)
+
+
+def shown_alert(row: Mapping[str, Any]) -> Row:
+    """An alert as the API, the pages and webhooks show it."""
+    return {
+        "id": row["id"],
+        "company_id": row["company_id"],
+        "rule": row["rule"],
+        "window": row["window"],
+        "facts": row["facts"],
+        "mention_ids": row["mention_ids"],
+        "happened_at": _iso(row["happened_at"]),
+        "raised_at": _iso(row["raised_at"]),
+        "resolved_at": _iso(row["resolved_at"]),
+    }
+
+
+def write_rollups(connection: Connection, delta: Delta) -> None:
+    """Add `delta` to the rollups, keys sorted so that two writers cannot wait for one another."""
+    rows = [{**key._asdict(), **sums._asdict()} for key, sums in sorted(delta.items()) if any(sums)]
+    db.upsert(
+        connection,
+        rollup,
+        rows,
+        update=lambda new: {name: rollup.c[name] + new[name] for name in Sums._fields},
+    )
+
+
+def recount(connection: Connection, company_id: str | None = None) -> tuple[Delta, Delta]:
+    """The rollups as they are, and as a recount of the mentions gives them; empty rows left out."""
+    is_meant = [mention.c.company_id == company_id] if company_id else []
+    counted: Delta = {}
+    for row in connection.execute(select(mention).where(*is_meant)).mappings():
+        rollups.add(counted, rollups.contribution(dict(row)))
+    is_kept = [rollup.c.company_id == company_id] if company_id else []
+    kept = {
+        Key(*(row[name] for name in Key._fields)): Sums(*(row[name] for name in Sums._fields))
+        for row in connection.execute(select(rollup).where(*is_kept)).mappings()
+    }
+    return {key: sums for key, sums in kept.items() if any(sums)}, counted
+
+
+def _locked(connection: Connection, mention_ids: set[str]) -> dict[str, Row]:
+    query = select(mention).where(mention.c.id.in_(sorted(mention_ids))).order_by(mention.c.id)
+    return {row["id"]: dict(row) for row in connection.execute(db.locking(connection, query)).mappings()}
+
+
+def _judgements(connection: Connection, mention_ids: set[str]) -> dict[str, dict[str, str]]:
+    judged: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in connection.execute(select(judgement).where(judgement.c.mention_id.in_(sorted(mention_ids)))):
+        judged[row.mention_id][row.aspect] = row.value
+    return judged
+
+
+def _is_newer(row: Row, known: Row) -> bool:
+    """A later edition with other content; the same content again changes nothing, nor does an older edition."""
+    if row["content_hash"] == known["content_hash"]:
+        return False
+    return (row["edition_at"], row["content_hash"]) > (known["edition_at"], known["content_hash"])
+
+
+def _replaced(known: Row, row: Row) -> Row:
+    """A new edition of a known mention: it keeps its place, its status, and when it was first seen."""
+    kept = {name: known[name] for name in ("collected_at", "stored_at", "status", "silent")}
+    if not row["published_at_known"]:
+        kept |= {name: known[name] for name in ("published_at", "published_at_known", "day")}
+    return {**row, **kept}
+
+
+def _judge(row: Row, judged: Mapping[str, str]) -> Row:
+    decided = {**row, "themes": [dict(theme) for theme in row["themes"]]}
+    decided["label"] = judged.get("label", row["label"])
+    decided["status"] = judged.get("status", row["status"])
+    for theme in decided["themes"]:
+        theme["label"] = judged.get(f"theme:{theme['theme']}", theme["label"])
+    return decided
+
+
+def _check(aspect: str, value: str) -> None:
+    allowed = STATUSES if aspect == "status" else LABELS
+    if aspect not in {"label", "status"} and not aspect.startswith("theme:"):
+        raise InvalidInputError(f"unknown aspect {aspect!r}: label, status or theme:<name>")
+    if value not in allowed:
+        raise InvalidInputError(f"{aspect} is one of {', '.join(allowed)}")
+
+
+def _insert(connection: Connection, rows: list[Row]) -> None:
+    if rows:
+        connection.execute(mention.insert(), rows)
+
+
+def _update(connection: Connection, rows: list[Row], names: set[str]) -> None:
+    if rows:
+        values = {name: bindparam(f"new_{name}", type_=mention.c[name].type) for name in sorted(names)}
+        bound = [{"this": row["id"], **{f"new_{name}": row[name] for name in names}} for row in rows]
+        connection.execute(update(mention).where(mention.c.id == bindparam("this")).values(**values), bound)
+
+
+def _alert(connection: Connection, rows: list[Row]) -> None:
+    """One alert for each negative mention that is not of the past, up to three a day and firm."""
+    telling = [row for row in rows if not row["silent"] and alerts.is_negative(row)]
+    if not telling:
+        return
+    for (company_id, day), group in _by_day(telling).items():
+        raised = _raised_on(connection, company_id, day)
+        findings = []
+        for row in group:
+            finding = alerts.negative(row, raised)
+            raised.add(finding.alert_id(company_id))
+            findings.append(finding)
+        raise_alerts(connection, company_id, findings)
+
+
+def _by_day(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["company_id"], row["day"]].append(row)
+    return groups
+
+
+def _raised_on(connection: Connection, company_id: str, day: str) -> set[str]:
+    """The negative-mention alerts that the firm already has for that day."""
+    subjects = select(mention.c.id).where(mention.c.company_id == company_id, mention.c.day == day)
+    same_day = alert.c.company_id == company_id, alert.c.rule == alerts.NEGATIVE, alert.c.subject.in_(subjects)
+    return set(connection.scalars(select(alert.c.id).where(*same_day)))
+
+
+def _look_again(connection: Connection, rows: list[Row]) -> None:
+    """The windows that hold these mentions are looked at soon, outside this transaction."""
+    since: dict[str, str] = {}
+    for row in rows:
+        if not row["silent"]:
+            since[row["company_id"]] = min(since.get(row["company_id"], row["day"]), row["day"])
+    if since:
+        due.schedule(connection, due.ALERTS, list(since), since=since)
+
+
+def _alert_row(company_id: str, alert_id: str, finding: Finding) -> Row:
+    return {
+        "id": alert_id,
+        "company_id": company_id,
+        "rule": finding.rule,
+        "subject": finding.subject,
+        "window": finding.window,
+        "facts": finding.facts,
+        "mention_ids": list(finding.mention_ids),
+        "happened_at": clock.midnight(finding.day),
+        "raised_at": clock.now(),
+        "resolved_at": None,
+    }
+
+
+def _enqueue(connection: Connection, company_id: str, rows: list[Row]) -> None:
+    """One delivery for each alert and endpoint; the event's id is the alert's, for every endpoint and attempt."""
+    hooks = connection.execute(select(webhook).where(webhook.c.company_id == company_id, ~webhook.c.paused)).mappings()
+    targets = [hook["id"] for hook in hooks if AlertRaised.TYPE in hook["events"]]
+    for row in rows if targets else ():
+        event = AlertRaised(id=row["id"], time=row["raised_at"], company_id=company_id, alert=shown_alert(row))
+        body = encode(event)
+        outbox.enqueue(
+            connection, [outbox.delivery(outbox.WEBHOOK, company_id, hook, event.id, body) for hook in targets]
+        )
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def count(connection: Connection, company_id: str) -> int:
+    """How many mentions a firm has, those set aside included."""
+    return connection.scalar(select(func.count()).select_from(mention).where(mention.c.company_id == company_id)) or 0

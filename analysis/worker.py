@@ -1,0 +1,145 @@
+"""The analysis worker: reads what was collected, stores what it says, and looks at the windows that it touched."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine, select
+
+from analysis import alerts, queries, reading, store
+from vigie import clock, db, due
+from vigie.consumer import Consumer, DeadLetter, Prepared
+from vigie.db.tables import company
+from vigie.errors import UndecodableError
+from vigie.events import MentionsCollected, decode, envelope
+from vigie.log import MENTIONS, EventLog, Record
+from vigie.positions import StoredPositions
+
+logger = structlog.get_logger(__name__)
+
+GROUP = "analysis"
+_LOOK_EVERY = 5.0  # seconds, while there is more to read
+
+
+class Analysis:
+    """The handler of the group `analysis`."""
+
+    group = GROUP
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._companies: dict[str, Mapping[str, Any]] = {}
+
+    def prepare(self, records: Sequence[Record]) -> Prepared:
+        prepared = Prepared(work=[])
+        events = []
+        for record in records:
+            try:
+                event = decode(record.value)
+                if not isinstance(event, MentionsCollected):
+                    raise UndecodableError(f"{event.TYPE} has no place in this topic")
+            except UndecodableError as error:
+                prepared.dead.append(DeadLetter(record, str(error), record.value))
+            else:
+                events.append((record, event))
+        self._learn({event.company_id for _, event in events})
+        for record, event in events:
+            firm = self._companies.get(event.company_id)
+            if firm is None:
+                prepared.dead.append(DeadLetter(record, f"unknown company {event.company_id!r}", record.value))
+                continue
+            prepared.work.extend(_rows(firm, event))
+            prepared.dead.extend(_dead_parts(record, event))
+        return prepared
+
+    def apply(self, connection: Connection, work: list[store.Row]) -> None:
+        present = set(
+            connection.scalars(select(company.c.id).where(company.c.id.in_({row["company_id"] for row in work})))
+        )
+        store.store(connection, [row for row in work if row["company_id"] in present])
+
+    def _learn(self, company_ids: set[str]) -> None:
+        """Read the firms anew for each batch: one may have been added, or its time zone changed."""
+        with db.reading(self._engine) as connection:
+            rows = connection.execute(select(company).where(company.c.id.in_(company_ids))).mappings().all()
+        self._companies = {row["id"]: dict(row) for row in rows}
+
+
+def _rows(firm: Mapping[str, Any], event: MentionsCollected) -> list[store.Row]:
+    return [
+        store.row_of(
+            firm,
+            event.source,
+            one,
+            reading.read(one.text, title=one.title, hint=one.language, rating=one.rating, default=firm["language"]),
+            event.notify,
+        )
+        for one in event.mentions
+    ]
+
+
+def _dead_parts(record: Record, event: MentionsCollected) -> list[DeadLetter]:
+    """Each unusable mention alone, in an event like the one it came in."""
+    dead = []
+    for part, unusable in enumerate(event.unusable, start=1):
+        whole = envelope(event)
+        whole["data"] = {**event.data(), "mentions": [unusable.data]}
+        dead.append(DeadLetter(record, unusable.reason, _json(whole), part))
+    return dead
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+class Worker:
+    """One analysis worker: a member of the group, and a hand at the timers."""
+
+    def __init__(self, engine: Engine, log: EventLog) -> None:
+        self._engine = engine
+        self._subscription = log.subscribe(GROUP, [MENTIONS], StoredPositions(engine))
+        self._consumer = Consumer(self._subscription, engine, Analysis(engine))
+        self._looked_at = time.monotonic()
+
+    def run_once(self, timeout: float = 1.0) -> int:
+        """One poll; when it brings nothing, or every five seconds, the windows too. How much was done."""
+        handled = self._consumer.run_once(timeout=timeout)
+        if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
+            return handled
+        self._looked_at = time.monotonic()
+        return handled + look(self._engine)
+
+    def close(self) -> None:
+        self._subscription.close()
+
+
+def look(engine: Engine) -> int:
+    """Evaluate the rules over time for the firms whose windows changed; how many firms that was."""
+    timers = due.claim(engine, due.ALERTS, limit=20)
+    for timer in timers:
+        _look_at(engine, timer)
+    return len(timers)
+
+
+def _look_at(engine: Engine, timer: due.Timer) -> None:
+    with db.reading(engine) as connection:
+        firm = connection.execute(select(company).where(company.c.id == timer.key)).mappings().one_or_none()
+        if firm is not None:
+            today = clock.local_day(clock.now(), firm["timezone"])
+            first = date.fromisoformat(timer.since) if timer.since else today
+            # A mention changes every window that holds it: up to four weeks after its day.
+            last = min(today, max(first, _latest(connection, timer.key)) + timedelta(days=6))
+            history = queries.history(connection, timer.key, first - timedelta(days=250), last)
+            raised = queries.raised_days(connection, timer.key)
+    findings = alerts.over_time(history, first, last, raised) if firm is not None else []
+    with db.writing(engine) as connection:
+        store.raise_alerts(connection, timer.key, findings)
+        due.finish(connection, timer)
+
+
+def _latest(connection: Connection, company_id: str) -> date:
+    latest = queries.latest_day(connection, company_id)
+    return date.fromisoformat(latest) if latest else date.min

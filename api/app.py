@@ -1,0 +1,84 @@
+"""The API as one FastAPI app; who serves it may add pages to it."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from api import errors
+from api.routes import companies, health, mentions, sources, trends, webhooks
+from api.services import Services
+from vigie import __version__
+
+MOST_BODY = 2_000_000
+
+Next = Callable[[Request], Awaitable[Response]]
+Scope = dict[str, Any]
+
+
+def create_app(services: Services) -> FastAPI:
+    """The app that works with `services`."""
+    app = FastAPI(
+        title="Vigie",
+        version=__version__,
+        description="Reviews and mentions of small firms: collected, understood, alerted.",
+        docs_url="/api/docs",
+        redoc_url=None,
+    )
+    app.state.services = services
+    errors.install(app)
+    for part in (companies, sources, mentions, trends, webhooks):
+        app.include_router(part.router, prefix="/api/v1", responses=errors.RESPONSES)
+    app.include_router(health.router)
+    app.middleware("http")(_etag)
+    app.add_middleware(BoundedBody)
+    return app
+
+
+async def _etag(request: Request, call_next: Next) -> Response:
+    """An ETag on every API read, and 304 for whoever has it (RFC 9110, 13.1.2)."""
+    response = await call_next(request)
+    if request.method != "GET" or response.status_code != 200 or not request.url.path.startswith("/api/v1/"):
+        return response
+    body = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
+    etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(body, headers={**dict(response.headers), "ETag": etag})
+
+
+class BoundedBody:
+    """Refuses bodies over two megabytes, whatever their Content-Length says."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared[:12]) > MOST_BODY:
+            await self._refuse(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MOST_BODY:
+                await self._refuse(scope, receive, send)
+                return
+        whole = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def again() -> Any:
+            return next(whole, None) or await receive()
+
+        await self._app(scope, again, send)
+
+    async def _refuse(self, scope: Scope, receive: Any, send: Any) -> None:
+        answer = errors.problem(413, "Too large", f"the body may hold {MOST_BODY} bytes")
+        await answer(scope, receive, send)

@@ -1,0 +1,246 @@
+"""What goes in and out, as OpenAPI shows it."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+Label = Literal["negative", "neutral", "positive"]
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str) and ("\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value)):
+        raise ValueError("holds characters that cannot be stored")
+    return value
+
+
+Line = Annotated[str, BeforeValidator(_storable), Field(max_length=500)]
+Text = Annotated[str, BeforeValidator(_storable), Field(max_length=20_000)]
+
+
+class In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CompanyIn(In):
+    name: Annotated[Line, Field(min_length=1)]
+    city: Line | None = None
+    siren: Annotated[str, Field(pattern=r"^\d{9}(\d{5})?$")] | None = None
+    sector: Annotated[str, Field(max_length=16)] | None = None
+    aliases: Annotated[list[Line], Field(max_length=50)] = []
+    language: Literal["fr", "en"] = "fr"
+    timezone: Line = "Europe/Paris"
+
+
+class CompanyChange(In):
+    name: Annotated[Line, Field(min_length=1)] = ""
+    city: Line | None = None
+    siren: Annotated[str, Field(pattern=r"^\d{9}(\d{5})?$")] | None = None
+    sector: Annotated[str, Field(max_length=16)] | None = None
+    aliases: Annotated[list[Line], Field(max_length=50)] = []
+    language: Literal["fr", "en"] = "fr"
+    timezone: Line = "Europe/Paris"
+
+
+class Company(BaseModel):
+    id: str
+    name: str
+    city: str | None
+    siren: str | None
+    sector: str | None
+    aliases: list[str]
+    language: str
+    timezone: str
+    created_at: datetime
+
+
+class LocationIn(In):
+    name: Annotated[Line, Field(min_length=1)]
+    city: Line | None = None
+
+
+class Location(BaseModel):
+    id: str
+    name: str
+    city: str | None
+
+
+class SourceIn(In):
+    kind: Line
+    target: Annotated[str, BeforeValidator(_storable), Field(min_length=1, max_length=4_000)]
+    name: Line | None = None
+    options: dict[Line, Line] = {}
+    location_id: Line | None = None
+
+
+class SourceChange(In):
+    target: Annotated[str, BeforeValidator(_storable), Field(min_length=1, max_length=4_000)] = ""
+    name: Annotated[Line, Field(min_length=1)] = ""
+    options: dict[Line, Line] = {}
+    location_id: Line | None = None
+    paused: bool = False
+
+
+class Source(BaseModel):
+    id: str
+    kind: str
+    name: str
+    target: str
+    location_id: str | None
+    paused: bool
+    error: str | None
+    failing_since: datetime | None
+    polled_at: datetime | None
+    received_at: datetime | None
+
+
+class SourceName(BaseModel):
+    id: str
+    kind: str
+    name: str
+
+
+class Sentiment(BaseModel):
+    label: Label
+    score: float
+    confidence: float
+
+
+class Opinion(BaseModel):
+    theme: str
+    label: Label
+    score: float
+    quote: str
+
+
+class Relevance(BaseModel):
+    score: float
+    reasons: list[str]
+
+
+class Mention(BaseModel):
+    id: str
+    company_id: str
+    location_id: str | None
+    source: SourceName
+    url: str | None
+    author: str | None
+    title: str | None
+    text: str
+    language: str
+    rating: float | None
+    rating_given: str | None
+    experienced_at: datetime | None
+    published_at: datetime
+    published_at_known: bool
+    updated_at: datetime | None
+    collected_at: datetime
+    sentiment: Sentiment
+    themes: list[Opinion]
+    because: list[tuple[str, float]]
+    relevance: Relevance
+    reply: str | None
+    status: str
+
+
+class Mentions(BaseModel):
+    items: list[Mention]
+    next_cursor: str | None
+
+
+class MentionIn(In):
+    """A review or mention that a program of the firm sends. One of text, title and rating is needed."""
+
+    id: Line | None = Field(None, description="your own identifier: sending it again changes the mention")
+    text: Text = ""
+    title: Annotated[str, BeforeValidator(_storable), Field(max_length=2_000)] | None = None
+    author: Line | None = None
+    url: Annotated[str, BeforeValidator(_storable), Field(max_length=4_000)] | None = None
+    language: Annotated[str, Field(max_length=16)] | None = None
+    rating: float | str | None = Field(None, description='4, "8,5/10", "★★★☆☆"')
+    best: Annotated[float, Field(gt=0, le=1_000)] = 5
+    published_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    experienced_at: AwareDatetime | None = None
+    reply: Text | None = None
+
+
+class PushIn(In):
+    source: Annotated[Line, Field(min_length=1)] = "API"
+    mentions: Annotated[list[MentionIn], Field(min_length=1, max_length=500)]
+
+
+class Pushed(BaseModel):
+    ids: list[str]
+
+
+class JudgementIn(In):
+    aspect: Annotated[str, Field(max_length=64, examples=["status", "label", "theme:service"])]
+    value: Annotated[str, Field(max_length=64)]
+
+
+class Point(BaseModel):
+    start: date
+    mentions: int
+    negative: int
+    neutral: int
+    positive: int
+    rated: int
+    rating: float | None
+    score: float | None
+
+
+class Score(BaseModel):
+    mean: float | None
+    reviews: int
+    low: float | None
+    high: float | None
+
+
+class Trends(BaseModel):
+    by: Literal["day", "week", "month"]
+    first: date
+    last: date
+    points: list[Point]
+    score: Score
+
+
+class Theme(BaseModel):
+    theme: str
+    mentions: int
+    negative: int
+    neutral: int
+    positive: int
+
+
+class Alert(BaseModel):
+    id: str
+    company_id: str
+    rule: str
+    window: str
+    facts: dict[str, Any]
+    mention_ids: list[str]
+    happened_at: datetime
+    raised_at: datetime
+    resolved_at: datetime | None
+
+
+class Alerts(BaseModel):
+    items: list[Alert]
+    next_cursor: str | None
+
+
+class WebhookIn(In):
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://")]
+    events: Annotated[list[Literal["alert.raised"]], Field(min_length=1, max_length=10)] = ["alert.raised"]
+
+
+class Webhook(BaseModel):
+    id: str
+    url: str
+    events: list[str]
+    paused: bool
+
+
+class NewWebhook(Webhook):
+    secret: str = Field(description="shown once; verifies signatures (standardwebhooks.com)")

@@ -1,0 +1,29 @@
+"""What the routes work with, wired once by whoever makes the app."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from vigie.log import EventLog
+from vigie.secrets import Vault
+from vigie.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The database, the log, and the settings of this process."""
+
+    engine: Engine
+    log: EventLog
+    settings: Settings
+    vault: Vault
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+Given = Annotated[Services, Depends(services)]

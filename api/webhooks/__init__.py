@@ -1,0 +1,1 @@
+"""Alerts that leave for a firm's CRM: Standard Webhooks signatures over CloudEvents."""

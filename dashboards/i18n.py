@@ -1,0 +1,127 @@
+"""French and English: texts from gettext catalogues, numbers and dates as each language writes them."""
+
+import gettext
+import io
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+LANGUAGES = ("fr", "en")
+
+
+@lru_cache(maxsize=4)
+def translations(language: str) -> gettext.NullTranslations:
+    """The catalogue of `language`; the source texts are English."""
+    if language == "en":
+        return gettext.NullTranslations()
+    po = files("dashboards").joinpath("locales", language, "vigie.po").read_text(encoding="utf-8")
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(io.StringIO(po)))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+@lru_cache(maxsize=4)
+def environment(language: str) -> Environment:
+    """Templates that speak `language`; everything is escaped, and a missing value is an error."""
+    env = Environment(  # plain text is not escaped, all else is
+        loader=PackageLoader("dashboards"),
+        autoescape=lambda name: name is None or not name.endswith(".txt"),  # noqa: S701 # text is not markup
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    catalogue = translations(language)
+    env.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined] # from the extension
+    env.filters |= {
+        "number": lambda value: number(value, language),
+        "day": lambda value: day(value, language),
+        "shortday": lambda value: short_day(value, language),
+        "stars": stars,
+        "theme": lambda value: theme(value, language),
+        "rule": lambda value: rule(value, language),
+        "flat": lambda value: " ".join(str(value).split()),
+    }
+    env.globals["language"] = language
+    return env
+
+
+def render(template: str, language: str, **values: Any) -> str:
+    """A template in `language`."""
+    return environment(language).get_template(template).render(**values)
+
+
+def number(value: float, language: str, digits: int = 1) -> str:
+    """`4,3` in French, `4.3` in English; no needless zero."""
+    return str(format_decimal(round(value, digits), locale=language))
+
+
+def day(value: date | str, language: str) -> str:
+    """`lundi 23 novembre`, `Monday 23 November`."""
+    return str(format_date(_date(value), "EEEE d MMMM", locale=language))
+
+
+def short_day(value: date | str | datetime, language: str) -> str:
+    """`23 nov.`, `23 Nov`."""
+    return str(format_date(_date(value), "d MMM", locale=language))
+
+
+def stars(rating: float) -> Markup:
+    """★★★☆☆, to the nearest star."""
+    full = max(0, min(5, int(rating + 0.5)))
+    return Markup("★" * full + "☆" * (5 - full))  # noqa: S704 # stars only
+
+
+def theme(name: str, language: str) -> str:
+    """A theme's name for people."""
+    return _named(name, language, _THEMES)
+
+
+def rule(name: str, language: str) -> str:
+    """A rule's name for people."""
+    return _named(name, language, _RULES)
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+_THEMES = {
+    "product": _("products"),
+    "service": _("welcome"),
+    "price": _("prices"),
+    "waiting": _("waiting and hours"),
+    "cleanliness": _("cleanliness"),
+    "ambience": _("place and ambience"),
+    "location": _("access"),
+    "communication": _("information and telephone"),
+    "aftercare": _("after-sales"),
+    "trust": _("trust"),
+    "general": _("in general"),
+}
+_RULES = {
+    "negative_mention": _("Unhappy customer"),
+    "unusual_volume": _("More mentions than usual"),
+    "sentiment_drop": _("More complaints than usual"),
+    "source_failing": _("A source does not answer"),
+}
+
+
+def _named(name: str, language: str, names: dict[str, str]) -> str:
+    return translations(language).gettext(names[name]) if name in names else name
+
+
+def _date(value: date | str | datetime) -> date:
+    if isinstance(value, str):
+        return date.fromisoformat(value[:10])
+    return value.date() if isinstance(value, datetime) else value

@@ -1,0 +1,144 @@
+"""The pages: opened by a one-time link, kept open by a cookie. No GET changes anything."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Form, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from sqlalchemy import Connection, Engine, RowMapping
+from starlette.staticfiles import StaticFiles
+
+from analysis import queries, trends
+from analysis.report import Week
+from dashboards import charts, i18n, weekly
+from vigie import access, clock, companies, db
+from vigie.access import Principal
+from vigie.errors import NotFoundError
+from vigie.settings import LOOPBACK, Settings
+
+COOKIE = "vigie_session"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_WEEKS_SHOWN, _LATEST = 26, 20
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
+    """Add the pages to `app`."""
+    app.include_router(_router(engine, settings), include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    allowed = LOOPBACK | {urlsplit(settings.base_url).hostname or ""}
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Next) -> Response:
+        """A page of another site must not reach us by a name of its own (DNS rebinding)."""
+        if (request.url.hostname or "") not in allowed:
+            return PlainTextResponse("unknown host: set VIGIE_BASE_URL to the address that you use", 421)
+        response = await call_next(request)
+        if not request.url.path.startswith(("/api/", "/static/", "/openapi")):
+            response.headers.update(_HEADERS)
+        return response
+
+
+def _router(engine: Engine, settings: Settings) -> APIRouter:
+    router = APIRouter()
+    secure = settings.base_url.startswith("https:")
+
+    def visitor(request: Request, connection: Connection) -> Principal | None:
+        shown = request.cookies.get(COOKIE)
+        return access.authenticate(connection, shown, "session") if shown else None
+
+    @router.get("/open", response_class=HTMLResponse)
+    def ask(request: Request, link: str = "") -> Response:
+        """One button: mail scanners open links, and must not use them up."""
+        return _page("open.html", _language(request, None), link=link, failed=False)
+
+    @router.post("/open", response_class=HTMLResponse)
+    def enter(request: Request, link: Annotated[str, Form(max_length=200)]) -> Response:
+        with db.writing(engine) as connection:
+            session = access.open_session(connection, link)
+        if session is None:
+            return _page("open.html", _language(request, None), 403, link="", failed=True)
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(
+            COOKIE,
+            session,
+            max_age=int(access.SESSION_LIFE.total_seconds()),
+            httponly=True,
+            samesite="lax",
+            secure=secure,
+        )
+        return answer
+
+    @router.get("/", response_class=HTMLResponse)
+    def home(request: Request) -> Response:
+        with db.reading(engine) as connection:
+            who = visitor(request, connection)
+            firms = [row for row in companies.every(connection) if who and who.may("reader", row["id"])]
+        if who is None:
+            return _page("open.html", _language(request, None), 401, link="", failed=False)
+        if len(firms) == 1:
+            return RedirectResponse(f"/companies/{firms[0]['id']}", 303)
+        return _page("companies.html", _language(request, None), firms=firms)
+
+    @router.get("/companies/{company_id}", response_class=HTMLResponse)
+    def company(request: Request, company_id: str) -> Response:
+        with db.reading(engine) as connection:
+            who = visitor(request, connection)
+            if who is None:
+                return _page("open.html", _language(request, None), 401, link="", failed=False)
+            try:
+                firm = companies.get(connection, company_id)
+            except NotFoundError:
+                firm = None
+            if firm is None or not who.may("reader", company_id):
+                return _page("missing.html", _language(request, None), 404)
+            values = _company_values(connection, dict(firm))
+        return _page("company.html", _language(request, firm), firm=firm, **values)
+
+    return router
+
+
+def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, Any]:
+    today = clock.local_day(clock.now(), firm["timezone"])
+    week = Week.of(today)
+    facts = weekly.gather(connection, firm, week)
+    if not facts["mentions"]:  # Monday morning: the week that people talk about is the one that ended
+        week = week.before()
+        facts = weekly.gather(connection, firm, week)
+    first = Week.of(today).first - timedelta(weeks=_WEEKS_SHOWN - 1)
+    points = trends.series(queries.daily(connection, firm["id"], first, today), first, today, "week")
+    score = facts["score"]
+    return {
+        "facts": facts,
+        "today": today,
+        "bars": charts.bars(points),
+        "chart": {"width": charts.WIDTH, "height": charts.HEIGHT},
+        "doubt": charts.interval(score["low"], score["high"], score["mean"]) if score["low"] is not None else None,
+        "themes": queries.themes(connection, firm["id"], today - timedelta(days=90), today),
+        "alerts": queries.alerts(connection, firm["id"], limit=5),
+        "mentions": queries.mentions(connection, firm["id"], queries.Filter(), limit=_LATEST),
+        "sources": queries.source_names(connection, firm["id"]),
+    }
+
+
+def _language(request: Request, firm: RowMapping | None) -> str:
+    """What the visitor asks for by `?lang=`, else the firm's, else the browser's."""
+    asked = request.query_params.get("lang")
+    if asked in i18n.LANGUAGES:
+        return asked
+    if firm is not None:
+        return str(firm["language"])
+    return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "fr"
+
+
+def _page(template: str, language: str, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(i18n.render(template, language, **values), status)

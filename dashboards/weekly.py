@@ -1,0 +1,199 @@
+"""The weekly mail: gathered once for each firm and week, kept as it was sent, rendered in text and HTML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from email.message import EmailMessage
+from email.utils import formatdate
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, select
+
+from analysis import queries, report
+from analysis.report import Facts, Week
+from dashboards import i18n
+from vigie import clock, companies, db, due, ids, outbox
+from vigie.db.tables import mention, reported, source
+from vigie.db.tables import report as report_table
+from vigie.outbox import Delivery
+from vigie.settings import Settings
+
+OWNER = "owner"
+_MOST_LISTED = 200
+_MOST_SUBJECT = 76
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A rendered report: its subject, its text part, its HTML part."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def send_due(engine: Engine, settings: Settings) -> int:
+    """Make the weekly mails that are due; how many firms that was."""
+    timers = due.claim(engine, due.REPORT)
+    for timer in timers:
+        _send_due(engine, settings, timer)
+    return len(timers)
+
+
+def _send_due(engine: Engine, settings: Settings, timer: due.Timer) -> None:
+    with db.reading(engine) as connection:
+        firm = next((dict(row) for row in companies.every(connection) if row["id"] == timer.key), None)
+    if firm is not None:
+        week = Week.of(clock.local_day(clock.now(), firm["timezone"])).before()
+        send(engine, settings, firm, week)
+    with db.writing(engine) as connection:
+        due.finish(connection, timer, again_at=clock.next_monday(firm["timezone"]) if firm else None)
+
+
+def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], week: Week) -> int:
+    """Enqueue that week's mail for each recipient who has not had it; how many that was."""
+    with db.reading(engine) as connection:
+        meant = [
+            (who, gather(connection, firm, week, recipient=who["email"]))
+            for who in companies.recipients(connection, firm["id"])
+            if who["edition"] == OWNER and not _was_sent(connection, firm["id"], week, who["email"])
+        ]
+    deliveries = [(who, facts, _delivery(settings, firm, week, who, facts)) for who, facts in meant]
+    with db.writing(engine) as connection:
+        for who, facts, delivery in deliveries:
+            _keep(connection, firm["id"], week, who["email"], facts)
+            outbox.enqueue(connection, [delivery])
+    return len(deliveries)
+
+
+def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recipient: str | None = None) -> Facts:
+    """The facts of a week; for a recipient, what an earlier mail told them is not listed again."""
+    days = queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last)
+    sources = connection.execute(select(source).where(source.c.company_id == firm["id"])).mappings().all()
+    since = [date.fromisoformat(one["listening_since"]) for one in sources if one["listening_since"]]
+    return report.facts(
+        firm,
+        week,
+        days,
+        min(since, default=None),
+        _of_week(connection, firm, week, recipient),
+        _late(connection, firm, week, recipient) if recipient else (),
+        [dict(one) for one in sources],
+    )
+
+
+def render(facts: Facts, language: str, *, page: str | None) -> Mail:
+    """The mail of those facts; `page` is the address of the firm's page, where one can be opened."""
+    values = {"facts": facts, "page": page}
+    return Mail(
+        subject=_subject(i18n.render("mail/subject.txt", language, **values)),
+        text=i18n.render("mail/weekly.txt", language, **values),
+        html=i18n.render("mail/weekly.html", language, **values),
+    )
+
+
+def message(mail: Mail, *, sender: str, recipient: str, message_id: str) -> EmailMessage:
+    """The mail as it goes over the wire. Sent twice after a crash, it carries the same Message-ID."""
+    wire = EmailMessage()
+    wire["Subject"] = mail.subject
+    wire["From"] = sender
+    wire["To"] = recipient
+    wire["Date"] = formatdate(clock.now().timestamp())
+    wire["Message-ID"] = f"<{message_id}@{_domain(sender)}>"
+    wire["Auto-Submitted"] = "auto-generated"
+    wire.set_content(mail.text)
+    wire.add_alternative(mail.html, subtype="html")
+    return wire
+
+
+def page_of(settings: Settings, company_id: str) -> str | None:
+    """The address of the firm's page, unless it would open on this machine only while the mail leaves it."""
+    if settings.is_loopback and settings.smtp_url:
+        return None
+    return f"{settings.base_url.rstrip('/')}/companies/{company_id}"
+
+
+def sender(settings: Settings) -> str:
+    """Who the mails come from."""
+    return settings.mail_from or "Vigie <vigie@localhost>"
+
+
+def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowMapping, facts: Facts) -> Delivery:
+    event_id = ids.derived("report", firm["id"], OWNER, week.name, who["email"])
+    mail = render(facts, who["language"], page=page_of(settings, firm["id"]))
+    wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
+    return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes())
+
+
+def _of_week(
+    connection: Connection, firm: Mapping[str, Any], week: Week, recipient: str | None
+) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        select(mention)
+        .where(
+            mention.c.company_id == firm["id"],
+            mention.c.status != "aside",
+            mention.c.day.between(week.first.isoformat(), week.last.isoformat()),
+        )
+        .order_by(mention.c.published_at.desc(), mention.c.id)
+        .limit(_MOST_LISTED)
+    )
+    told = _told(connection, firm["id"], week, recipient)
+    return [dict(row) for row in rows.mappings() if row["id"] not in told]
+
+
+def _late(connection: Connection, firm: Mapping[str, Any], week: Week, recipient: str | None) -> list[dict[str, Any]]:
+    """What was said before the week and came to our ears since it began."""
+    rows = connection.execute(
+        select(mention)
+        .where(
+            mention.c.company_id == firm["id"],
+            mention.c.status != "aside",
+            ~mention.c.silent,
+            mention.c.day < week.first.isoformat(),
+            mention.c.stored_at >= clock.midnight(week.first, firm["timezone"]),
+        )
+        .order_by(mention.c.published_at.desc(), mention.c.id)
+        .limit(_MOST_LISTED)
+    )
+    told = _told(connection, firm["id"], week, recipient)
+    return [dict(row) for row in rows.mappings() if row["id"] not in told]
+
+
+def _told(connection: Connection, company_id: str, week: Week, recipient: str | None) -> set[str]:
+    """The mentions that mails of other weeks told this recipient."""
+    ours = reported.c.company_id == company_id, reported.c.edition == OWNER, reported.c.recipient == recipient
+    return set(connection.scalars(select(reported.c.mention_id).where(*ours, reported.c.period != week.name)))
+
+
+def _was_sent(connection: Connection, company_id: str, week: Week, email: str) -> bool:
+    key = (
+        report_table.c.company_id == company_id,
+        report_table.c.edition == OWNER,
+        report_table.c.period == week.name,
+        report_table.c.recipient == email,
+    )
+    return connection.execute(select(report_table.c.period).where(*key)).first() is not None
+
+
+def _keep(connection: Connection, company_id: str, week: Week, email: str, facts: Facts) -> None:
+    key = {"company_id": company_id, "edition": OWNER, "period": week.name, "recipient": email}
+    db.upsert(connection, report_table, [{**key, "snapshot": facts, "created_at": clock.now()}])
+    db.upsert(connection, reported, [{**key, "mention_id": one["id"]} for one in facts["list"]])
+
+
+def _subject(text: str) -> str:
+    """One line of at most 76 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_SUBJECT else line[: _MOST_SUBJECT - 1].rstrip() + "…"
+
+
+def _domain(address: str) -> str:
+    domain = address.rpartition("@")[2].strip("<> ")
+    return domain if domain.replace(".", "").replace("-", "").isalnum() else "localhost"
+
+
+def files_of(facts: Facts, language: str, page: str | None) -> Sequence[tuple[str, str]]:
+    """A report as (ending, content) pairs, for those who want it in files."""
+    mail = render(facts, language, page=page)
+    return ((".html", mail.html), (".txt", f"{mail.subject}\n\n{mail.text}"))

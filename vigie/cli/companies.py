@@ -1,0 +1,169 @@
+"""Firms, their places, their mails."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigie.cli.house import listed, opened, say
+
+company = typer.Typer(no_args_is_help=True, help="Firms: add, list, show, edit, remove.")
+location = typer.Typer(no_args_is_help=True, help="A firm's places: add, list.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
+Company = Annotated[str, typer.Argument(metavar="COMPANY", help="an id or an exact name")]
+_SHOWN = ("id", "name", "city", "siren", "sector", "language", "timezone")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(company, name="company")
+    app.add_typer(location, name="location")
+    app.command("report")(report)
+
+
+@company.command("add")
+def add_company(
+    name: str,
+    siren: str | None = None,
+    city: str | None = None,
+    sector: Annotated[str | None, typer.Option(help="NAF code")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="another name; may be repeated")] = None,
+    language: str = "fr",
+    timezone: str = "Europe/Paris",
+    email: Annotated[list[str] | None, typer.Option(help="who receives the weekly mail; may be repeated")] = None,
+) -> None:
+    """Add a firm and print its id.
+
+    Example: vigie company add "Boulangerie Mercier" --city Limoges --email marie@example.fr
+    """
+    from vigie import companies, db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        company_id = companies.add(
+            connection, name, siren=siren, city=city, sector=sector, aliases=alias or [], language=language,
+            timezone=timezone,
+        )  # fmt: skip
+        for address in email or []:
+            companies.add_recipient(connection, company_id, address, language=language)
+    say(company_id)
+
+
+@company.command("list")
+def list_companies(as_json: AsJson = False) -> None:
+    """List the firms: id, name, town."""
+    from vigie import companies, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = companies.every(connection)
+    listed([{name: row[name] for name in ("id", "name", "city")} for row in rows], as_json)
+
+
+@company.command("show")
+def show_company(company: Company, as_json: AsJson = False) -> None:
+    """Show one firm."""
+    from analysis import store
+    from vigie import companies, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        row = companies.find(connection, company)
+        shown = {name: row[name] for name in _SHOWN}
+        shown["recipients"] = ", ".join(one["email"] for one in companies.recipients(connection, row["id"]))
+        shown["mentions"] = store.count(connection, row["id"])
+    listed([shown], True) if as_json else listed([{"name": k, "value": v} for k, v in shown.items()], False)
+
+
+@company.command("edit")
+def edit_company(
+    company: Company,
+    name: str | None = None,
+    city: str | None = None,
+    language: str | None = None,
+    timezone: str | None = None,
+    email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
+) -> None:
+    """Change what is given.
+
+    Example: vigie company edit "Boulangerie Mercier" --email karim@example.fr
+    """
+    from vigie import companies, db
+
+    given = {"name": name, "city": city, "language": language, "timezone": timezone}
+    with opened() as house, db.writing(house.engine) as connection:
+        row = companies.find(connection, company)
+        companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
+        for address in email or []:
+            companies.add_recipient(connection, row["id"], address, language=language or row["language"])
+
+
+@company.command("remove")
+def remove_company(company: Company, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
+    """Remove a firm and all that belongs to it."""
+    from vigie import companies, db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        row = companies.find(connection, company)
+        if not yes:
+            typer.confirm(f"Remove {row['name']} and all its mentions?", abort=True, err=True)
+        companies.remove(connection, row["id"])
+
+
+@location.command("add")
+def add_location(company: Company, name: str, city: str | None = None) -> None:
+    """Add a place of a firm and print its id.
+
+    Example: vigie location add "Boulangerie Mercier" "Les Halles"
+    """
+    from vigie import companies, db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        say(companies.add_location(connection, companies.find(connection, company)["id"], name, city))
+
+
+@location.command("list")
+def list_locations(company: Company, as_json: AsJson = False) -> None:
+    """List a firm's places."""
+    from vigie import companies, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = companies.locations(connection, companies.find(connection, company)["id"])
+    listed([{name: row[name] for name in ("id", "name", "city")} for row in rows], as_json)
+
+
+def report(
+    company: Company,
+    week: Annotated[str | None, typer.Option(help="such as 2026-W47; the last one that ended if left out")] = None,
+    out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("."),
+    language: str | None = None,
+    send: Annotated[bool, typer.Option("--send", help="send it to its recipients instead")] = False,
+) -> None:
+    """Write the weekly mail as .eml, .html and .txt, or send it.
+
+    Example: vigie report "Boulangerie Mercier" --week 2026-W47 --out mails
+    """
+    from analysis.report import Week
+    from dashboards import weekly
+    from vigie import clock, companies, db
+    from vigie.errors import InvalidInputError
+
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            firm = dict(companies.find(connection, company))
+        try:
+            meant = Week.named(week) if week else Week.of(clock.local_day(clock.now(), firm["timezone"])).before()
+        except ValueError as error:
+            raise InvalidInputError(str(error)) from error
+        if send:
+            say(
+                f"{weekly.send(house.engine, house.settings, firm, meant)} mails handed over; `vigie deliver` sends them"
+            )
+            return
+        with db.reading(house.engine) as connection:
+            facts = weekly.gather(connection, firm, meant)
+        page = weekly.page_of(house.settings, firm["id"])
+        mail = weekly.render(facts, language or firm["language"], page=page)
+        wire = weekly.message(mail, sender=weekly.sender(house.settings), recipient="", message_id=meant.name)
+        out.mkdir(parents=True, exist_ok=True)
+        for ending, content in ((".eml", wire.as_bytes()), (".html", mail.html.encode()), (".txt", mail.text.encode())):
+            path = out / f"vigie-{firm['id']}-{meant.name}{ending}"
+            path.write_bytes(content)
+            say(str(path))

@@ -1,0 +1,84 @@
+"""What every command works with: the settings, the database, the log, opened once and closed at the end."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from vigie.log import EventLog
+    from vigie.settings import Settings
+
+
+@dataclass(slots=True)
+class House:
+    """The settings, the database, the log."""
+
+    settings: "Settings"
+    engine: "Engine"
+    log: "EventLog"
+
+
+@contextmanager
+def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
+    """The house, its doors open; on the embedded default the tables are made, as there is nobody else to do so."""
+    from vigie import db, settings
+    from vigie.db.migrate import is_current, migrate
+    from vigie.errors import SettingsError
+    from vigie.log import open_log
+
+    quiet()
+    given = settings.load(**overrides)
+    house = House(given, db.connect(given.database), open_log(given))
+    try:
+        if given.database_url is None:
+            migrate(house.engine)
+        elif migrated and not is_current(house.engine):
+            raise SettingsError("the database is not migrated: run `vigie migrate`")
+        if given.log_url is None:
+            house.log.prepare()
+        yield house
+    finally:
+        house.log.close()
+        house.engine.dispose()
+
+
+def quiet() -> None:
+    """Logs go to standard error, one line each, and leave the libraries' chatter out."""
+    import logging
+
+    import structlog
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def say(text: str) -> None:
+    """A result, for standard output."""
+    print(text)  # noqa: T201
+
+
+def tell(text: str) -> None:
+    """What happens meanwhile, for standard error."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def listed(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Rows as JSON lines, or as tab-separated columns."""
+    import json
+
+    for row in rows:
+        say(json.dumps(row, ensure_ascii=False, default=str) if as_json else "\t".join(str(v) for v in row.values()))

@@ -1,0 +1,192 @@
+"""What a host needs: migrations, keys, webhooks, dead letters, a doctor."""
+
+from typing import Annotated
+
+import typer
+
+from vigie.cli.companies import AsJson, Company
+from vigie.cli.house import House, listed, opened, say, tell
+
+token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
+webhook = typer.Typer(no_args_is_help=True, help="Where alerts are sent: add, list, remove.")
+deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(migrate)
+    app.command()(doctor)
+    app.add_typer(token, name="token")
+    app.add_typer(webhook, name="webhook")
+    app.add_typer(deadletters, name="deadletters")
+
+
+def migrate() -> None:
+    """Bring the database to this release's form, and create the log's topics."""
+    from vigie.db.migrate import HEAD
+    from vigie.db.migrate import migrate as run
+
+    with opened(migrated=False) as house:
+        run(house.engine)
+        house.log.prepare()
+    say(f"the database is at {HEAD}")
+
+
+@token.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="whom it is for")],
+    company: Annotated[str | None, typer.Option(help="one firm only")] = None,
+    role: Annotated[str, typer.Option(help="reader, editor or admin")] = "admin",
+) -> None:
+    """Print a new API key. It is shown this once.
+
+    Example: vigie token create "our CRM" --company "Boulangerie Mercier" --role reader
+    """
+    from vigie import access, companies, db
+    from vigie.errors import InvalidInputError
+
+    if role not in {"reader", "editor", "admin"}:
+        raise InvalidInputError("role is one of reader, editor, admin")
+    with opened() as house, db.writing(house.engine) as connection:
+        company_id = companies.find(connection, company)["id"] if company else None
+        say(access.create_key(connection, name, company_id=company_id, role=role))  # type: ignore[arg-type]
+
+
+@token.command("link")
+def create_link() -> None:
+    """Print a link that opens the pages once, within the hour."""
+    from vigie.cli.roles import one_time_link
+
+    with opened() as house:
+        say(one_time_link(house))
+
+
+@webhook.command("add")
+def add_webhook(company: Company, url: str) -> None:
+    """Send alerts to URL from now on. Prints the webhook's id and, this once, its secret.
+
+    Example: vigie webhook add "Boulangerie Mercier" https://crm.example.fr/hooks/vigie
+    """
+    from api.webhooks import store
+    from ingest.http import check_address
+    from vigie import companies, db
+    from vigie.secrets import Vault
+
+    check_address(url)
+    with opened() as house, db.writing(house.engine) as connection:
+        company_id = companies.find(connection, company)["id"]
+        webhook_id, secret = store.add(connection, Vault(house.settings.secret()), company_id, url, ["alert.raised"])
+    say(webhook_id)
+    say(secret)
+
+
+@webhook.command("list")
+def list_webhooks(company: Company, as_json: AsJson = False) -> None:
+    """List a firm's webhooks."""
+    from api.webhooks import store
+    from vigie import companies, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = store.of_company(connection, companies.find(connection, company)["id"])
+    listed([{name: row[name] for name in ("id", "url", "paused")} for row in rows], as_json)
+
+
+@webhook.command("remove")
+def remove_webhook(company: Company, webhook_id: str) -> None:
+    """Send nothing there any more."""
+    from api.webhooks import store
+    from vigie import companies, db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        store.remove(connection, companies.find(connection, company)["id"], webhook_id)
+
+
+@deadletters.command("list")
+def list_dead(as_json: AsJson = False) -> None:
+    """List the records that could not be handled, and why."""
+    from vigie import db
+    from vigie import deadletters as letters
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = letters.waiting(connection)
+    listed(
+        [{n: row[n] for n in ("id", "topic", "partition", "offset", "reason", "created_at")} for row in rows], as_json
+    )
+
+
+@deadletters.command("replay")
+def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; all if left out")] = None) -> None:
+    """Put records back where they came from. One that fails again comes back here."""
+    from vigie import deadletters as letters
+
+    with opened() as house:
+        say(f"{letters.replay(house.engine, house.log, letter or [])} records put back")
+
+
+def doctor() -> None:
+    """Check settings, database, log, positions, mail server, and that rollups equal a recount."""
+    from vigie.errors import VigieError
+
+    failed = 0
+    with opened(migrated=False) as house:
+        for name, (value, _) in house.settings.described().items():
+            tell(f"{name} = {value}")
+        for check in (_database, _log, _mail, _rollups):
+            try:
+                say(f"ok      {check(house)}")
+            except Exception as error:  # the doctor reports whatever is wrong
+                failed += 1
+                say(f"FAILED  {str(error).splitlines()[0]}")
+    if failed:
+        raise VigieError(f"{failed} of 4 checks failed")
+
+
+def _database(house: House) -> str:
+    from vigie.db.migrate import HEAD, is_current
+    from vigie.errors import SettingsError
+
+    if not is_current(house.engine):
+        raise SettingsError("the database is not migrated: run `vigie migrate`")
+    return f"the database answers and is at {HEAD}"
+
+
+def _log(house: House) -> str:
+    from sqlalchemy import select
+
+    from vigie import db
+    from vigie.db.tables import consumer_offset
+    from vigie.errors import PositionError
+    from vigie.log import PARTITIONS, TOPICS, Partition
+
+    ends = {source: end for topic in TOPICS for source, end in house.log.ends(topic).items()}
+    if len(ends) != PARTITIONS * len(TOPICS):
+        raise PositionError(f"the topics have {len(ends)} partitions, not {PARTITIONS} each: they may not be changed")
+    with db.reading(house.engine) as connection:
+        for row in connection.execute(select(consumer_offset)):
+            beginning, end = ends[Partition(row.topic, row.partition)]
+            if row.next_offset > end:
+                raise PositionError(f"{row.topic}/{row.partition}: stored {row.next_offset}, the log ends at {end}")
+            if row.next_offset < beginning:
+                raise PositionError(f"{row.topic}/{row.partition}: {beginning - row.next_offset} records are gone")
+    return "the log answers, and every position lies within it"
+
+
+def _mail(house: House) -> str:
+    from dashboards.mailer import SmtpSender
+
+    if not house.settings.smtp_url:
+        return f"mails are written to {house.settings.outbox_dir} (VIGIE_SMTP_URL is not set)"
+    SmtpSender(house.settings.smtp_url).check()
+    return "the mail server answers"
+
+
+def _rollups(house: House) -> str:
+    from analysis import store
+    from vigie import db
+    from vigie.errors import VigieError
+
+    with db.reading(house.engine) as connection:
+        kept, counted = store.recount(connection)
+    if kept != counted:
+        wrong = sum(kept.get(key) != counted.get(key) for key in kept.keys() | counted.keys())
+        raise VigieError(f"{wrong} rollups differ from a recount of the mentions")
+    return f"{len(kept)} rollups equal a recount of the mentions"

@@ -1,0 +1,164 @@
+"""Sources and imports."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigie.cli.companies import AsJson, Company
+from vigie.cli.house import listed, opened, say, tell
+
+source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: add, list, check, kinds, pause, resume, remove.")  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(source, name="source")
+    app.command("import")(import_)
+
+
+@source.command("add")
+def add_source(
+    company: Company,
+    kind: str,
+    target: str,
+    name: str | None = None,
+    location: Annotated[str | None, typer.Option(help="the id of the place it belongs to")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="K=V", help="may be repeated")] = None,
+) -> None:
+    """Listen at TARGET from now on, and print the source's id.
+
+    Example: vigie source add "Boulangerie Mercier" feed https://example.fr/avis.rss
+    """
+    from ingest import sources_store
+    from vigie import companies, db
+
+    options = _pairs(option)
+    with opened() as house, db.writing(house.engine) as connection:
+        row = companies.find(connection, company)
+        say(sources_store.add(connection, row["id"], kind, target, name=name, options=options, location_id=location))
+
+
+@source.command("list")
+def list_sources(company: Company, as_json: AsJson = False) -> None:
+    """List a firm's sources and how they fare."""
+    from ingest import sources_store
+    from vigie import companies, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = sources_store.of_company(connection, companies.find(connection, company)["id"])
+    names = ("id", "kind", "name", "target", "paused", "error", "received_at")
+    listed([{name: row[name] for name in names} for row in rows], as_json)
+
+
+@source.command("check")
+def check_source(target: str) -> None:
+    """Say what TARGET is, and what would be collected there.
+
+    Example: vigie source check https://example.fr
+    """
+    from ingest import http
+    from ingest.sources import KINDS
+    from vigie import settings
+    from vigie.errors import SourceError
+
+    with http.client(settings.load().allow_hosts) as client:
+        for kind, one in KINDS.items():
+            if found := one.check(client, target):
+                say(f"{kind}: {found.name} ({found.found} entries), at {found.target}")
+                say(f"the first: {found.sample or '(empty)'}")
+                return
+    raise SourceError(f"{target} is nothing that Vigie can listen to")
+
+
+@source.command("kinds")
+def kinds(as_json: AsJson = False) -> None:
+    """List what Vigie can listen to."""
+    from ingest.sources import KINDS
+
+    listed([{"kind": kind, "description": one.description} for kind, one in KINDS.items()], as_json)
+
+
+@source.command("pause")
+def pause(source_id: str) -> None:
+    """Stop asking there, for now."""
+    _change(source_id, paused=True)
+
+
+@source.command("resume")
+def resume(source_id: str) -> None:
+    """Ask there again, at once."""
+    _change(source_id, paused=False)
+
+
+@source.command("remove")
+def remove(source_id: str, with_mentions: Annotated[bool, typer.Option("--with-mentions")] = False) -> None:
+    """Stop listening there; what was collected is kept unless --with-mentions."""
+    from ingest import sources_store
+    from vigie import db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        sources_store.get(connection, source_id)
+        sources_store.remove(connection, source_id, with_mentions=with_mentions)
+
+
+def import_(
+    company: Company,
+    file: Path,
+    name: Annotated[str | None, typer.Option(help="what the file continues; its own name if left out")] = None,
+    mapping: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="may be repeated")] = None,
+    notify: Annotated[bool, typer.Option("--notify", help="raise alerts as if it were news")] = False,
+) -> None:
+    """Import a CSV file. Twice counts once; bad rows are listed and do not stop the rest.
+
+    Example: vigie import "Boulangerie Mercier" avis.csv --map text=Verbatim
+    """
+    from ingest.imports import import_file
+    from vigie import companies, db
+
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            firm = companies.find(connection, company)
+        with _progress() as show:
+            done = import_file(
+                house.engine, house.log, firm, file, name=name, mapping=_pairs(mapping), notify=notify,
+                progress=show,
+            )  # fmt: skip
+    tell("read as: " + ", ".join(f"{field}={column}" for field, column in done.columns.items()))
+    for row in done.bad:
+        tell(f"line {row.line}: {row.reason}")
+    say(f"{done.mentions} mentions imported, {len(done.bad)} rows could not be used")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], object]]:
+    """A bar on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("import")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _change(source_id: str, *, paused: bool) -> None:
+    from ingest import sources_store
+    from vigie import db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        sources_store.change(connection, source_id, {"paused": paused})
+
+
+def _pairs(given: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for one in given or []:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{one!r} is not NAME=VALUE")
+        pairs[name.strip()] = value.strip()
+    return pairs

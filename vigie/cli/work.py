@@ -1,0 +1,206 @@
+"""The roles as loops: each says that it is alive, works, and stops when asked."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from vigie import db, health, heartbeat
+from vigie.cli.house import House
+from vigie.db.migrate import is_current
+from vigie.errors import UnavailableError
+from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
+
+logger = structlog.get_logger(__name__)
+
+_TRIM_EVERY = timedelta(hours=1).total_seconds()
+
+
+def wait_until_ready(house: House, stop: threading.Event) -> None:
+    """Wait for a database that is migrated, and for the log; a service may start before its servers do."""
+    told = ""
+    while not stop.is_set():
+        try:
+            if is_current(house.engine):
+                house.log.prepare()
+                return
+            why = "the database is not migrated: run `vigie migrate`"
+        except Exception as error:  # whatever a server that starts says
+            why = str(error).splitlines()[0][:200]
+        if why != told:
+            logger.warning("waiting", why=why)
+            told = why
+        stop.wait(1.0)
+
+
+def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bool = False) -> None:
+    """Poll what is due; with `once`, until nothing is."""
+    from ingest.scheduling import Collector
+
+    collector = Collector(house.engine, house.log, allow_hosts=house.settings.allow_hosts)
+    try:
+        if every:
+            collector.make_all_due()
+        _loop(house, "ingest", collector.poll_due, stop, once=once, idle=1.0)
+    finally:
+        collector.close()
+
+
+def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
+    """Read the log; with `once`, until nothing lies before the group."""
+    from analysis.worker import GROUP, Worker
+    from vigie import positions
+    from vigie.log import MENTIONS
+
+    def is_drained() -> bool:
+        with db.reading(house.engine) as connection:
+            return positions.lag(connection, GROUP, house.log.ends(MENTIONS)) == 0
+
+    worker = Worker(house.engine, house.log)
+    try:
+        _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
+    finally:
+        worker.close()
+
+
+def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
+    """Send what waits; with `once`, until nothing is due."""
+    from dashboards import weekly
+    from vigie import outbox
+
+    senders = make_senders(house)
+    trimmed_at = 0.0
+
+    def turn() -> int:
+        nonlocal trimmed_at
+        if time.monotonic() - trimmed_at > _TRIM_EVERY:
+            house.log.trim()
+            trimmed_at = time.monotonic()
+        return weekly.send_due(house.engine, house.settings) + outbox.send_due(house.engine, senders)
+
+    _loop(house, "deliver", turn, stop, once=once, idle=0.5)
+
+
+def make_senders(house: House) -> Mapping[str, Sender]:
+    """How each kind of delivery leaves."""
+    from api.webhooks.deliver import WebhookSender
+    from dashboards.mailer import mail_sender
+    from vigie.log.sender import TopicSender
+    from vigie.secrets import Vault
+
+    vault = Vault(house.settings.secret())
+    return {
+        WEBHOOK: WebhookSender(house.engine, vault, allow_hosts=house.settings.allow_hosts),
+        MAIL: mail_sender(house.settings),
+        TOPIC: TopicSender(house.log),
+    }
+
+
+def serve(house: House, stop: threading.Event, host: str, port: int) -> None:
+    """The API and the pages, until asked to stop."""
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(house), host=host, port=port, log_level="warning", server_header=False)
+    )
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign, unused-ignore]
+    runner = threading.Thread(target=_swallow_exit(server.run), name="uvicorn", daemon=True)
+    runner.start()
+    while not stop.is_set() and runner.is_alive():
+        with suppress(UnavailableError):
+            _beat(house, "serve")
+        stop.wait(heartbeat.EVERY.total_seconds())
+    server.should_exit = True
+    runner.join(8)
+    _end(house, "serve")
+
+
+def make_app(house: House):  # type: ignore[no-untyped-def] # FastAPI is imported only where pages are served
+    """The API with the pages added to it."""
+    from api.app import create_app
+    from api.services import Services
+    from dashboards import web
+    from vigie.secrets import Vault
+
+    app = create_app(Services(house.engine, house.log, house.settings, Vault(house.settings.secret())))
+    web.mount(app, house.engine, house.settings)
+    return app
+
+
+def answer_metrics(house: House, address: str) -> None:
+    """Answer /health and /metrics on `address`, for a role without pages."""
+    host, _, port = address.rpartition(":")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                body, kind = health.metrics(house.engine, house.log)
+            elif self.path == "/health":
+                body, kind = json.dumps({"status": "alive"}).encode(), "application/json"
+            else:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Not in the log."""
+
+    server = http.server.ThreadingHTTPServer((host, int(port)), Handler)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def _loop(
+    house: House,
+    role: str,
+    turn: Callable[[], int],
+    stop: threading.Event,
+    *,
+    once: bool,
+    idle: float,
+    is_done: Callable[[], bool] = lambda: True,
+) -> None:
+    """Take turns until asked to stop; with `once`, until a turn brings nothing and `is_done`. An outage waits."""
+    beaten_at = float("-inf")
+    while not stop.is_set():
+        try:
+            if time.monotonic() - beaten_at > heartbeat.EVERY.total_seconds():
+                _beat(house, role)
+                beaten_at = time.monotonic()
+            done = turn()
+            if once and not done and is_done():
+                break
+        except UnavailableError as error:
+            logger.warning("outage", role=role, error=str(error))
+            stop.wait(2.0)
+            continue
+        if not done:
+            stop.wait(idle)
+    _end(house, role)
+
+
+def _beat(house: House, role: str) -> None:
+    with db.writing(house.engine) as connection:
+        heartbeat.beat(connection, role)
+
+
+def _end(house: House, role: str) -> None:
+    with suppress(UnavailableError), db.writing(house.engine) as connection:
+        heartbeat.stop(connection, role)
+
+
+def _swallow_exit(run: Callable[[], None]) -> Callable[[], None]:
+    """uvicorn ends the process when it cannot start; here only its thread ends, and the loop sees it."""
+
+    def quietly() -> None:
+        with suppress(SystemExit):
+            run()
+
+    return quietly

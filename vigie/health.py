@@ -1,0 +1,63 @@
+"""Can this installation do its work, and how much lies before it."""
+
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from vigie import db, heartbeat, positions
+from vigie.db.migrate import is_current
+from vigie.db.tables import dead_letter, mention, outbox
+from vigie.errors import UnavailableError, VigieError
+from vigie.log import MENTIONS, EventLog
+
+ROLES = ("ingest", "analyse", "deliver", "serve")
+_GROUP = "analysis"
+
+
+def readiness(engine: Engine) -> dict[str, Any]:
+    """`ready`, `why` not, and the processes of each role that were seen lately."""
+    try:
+        if not is_current(engine):
+            return {"ready": False, "why": "the database is not migrated: run `vigie migrate`", "roles": {}}
+        with db.reading(engine) as connection:
+            roles = {role: len(heartbeat.alive(connection, role)) for role in ROLES}
+    except (VigieError, SQLAlchemyError) as error:
+        return {"ready": False, "why": str(error).splitlines()[0][:300], "roles": {}}
+    return {"ready": True, "why": None, "roles": roles}
+
+
+def is_alive(engine: Engine, role: str) -> bool:
+    """Whether any process does `role`."""
+    with db.reading(engine) as connection:
+        return bool(heartbeat.alive(connection, role))
+
+
+def metrics(engine: Engine, log: EventLog) -> tuple[bytes, str]:
+    """Prometheus' text format, and its content type."""
+    registry = CollectorRegistry()
+    gauges = {
+        "vigie_mentions": "mentions stored",
+        "vigie_dead_letters": "records set aside and not replayed",
+        "vigie_outbox_waiting": "deliveries that wait",
+        "vigie_log_lag": "records that the analysis has not read",
+    }
+    for name, value in _numbers(engine, log).items():
+        Gauge(name, gauges[name], registry=registry).set(value)
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
+    with db.reading(engine) as connection:
+        count = select(func.count())
+        numbers: dict[str, float | None] = {
+            "vigie_mentions": connection.scalar(count.select_from(mention)),
+            "vigie_dead_letters": connection.scalar(count.where(dead_letter.c.replayed_at.is_(None))),
+            "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
+        }
+        try:
+            numbers["vigie_log_lag"] = positions.lag(connection, _GROUP, log.ends(MENTIONS))
+        except UnavailableError:
+            numbers["vigie_log_lag"] = float("nan")
+    return {name: float(value or 0) for name, value in numbers.items()}
