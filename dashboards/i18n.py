@@ -44,6 +44,7 @@ def environment(language: str) -> Environment:
     env.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined] # from the extension
     env.filters |= {
         "number": lambda value: number(value, language),
+        "note": lambda value: note(value, language),
         "day": lambda value: day(value, language),
         "shortday": lambda value: short_day(value, language),
         "stars": stars,
@@ -63,6 +64,11 @@ def render(template: str, language: str, **values: Any) -> str:
 def number(value: float, language: str, digits: int = 1) -> str:
     """`4,3` in French, `4.3` in English; no needless zero."""
     return str(format_decimal(round(value, digits), locale=language))
+
+
+def note(value: float, language: str) -> str:
+    """A rating: `4,0` in French, `4.0` in English."""
+    return str(format_decimal(value, format="0.0", locale=language))
 
 
 def day(value: date | str, language: str) -> str:

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import servers
-from vigie import db, settings
+from tests.web import Site
+from vigie import companies, db, settings
+from vigie.cli.house import House
 from vigie.db.migrate import migrate
 from vigie.log import EventLog, open_log
 from vigie.settings import Settings
@@ -87,3 +89,28 @@ def embedded(tmp_path, monkeypatch) -> Settings:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VIGIE_DATA_DIR", str(tmp_path / "data"))
     return settings.load()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def house(tmp_path, site) -> Iterator[House]:
+    """The embedded house with its tables made; requests may reach the test's own site."""
+    given = Settings(data_dir=tmp_path / "data", allow_hosts=(site.host,), secret_key="test")
+    engine, log = db.connect(given.database), open_log(given)
+    migrate(engine)
+    log.prepare()
+    yield House(given, engine, log)
+    log.close()
+    engine.dispose()
+
+
+@pytest.fixture
+def firm(house) -> dict:
+    with db.writing(house.engine) as connection:
+        return dict(companies.get(connection, companies.add(connection, "Boulangerie Mercier", city="Limoges")))

@@ -149,8 +149,9 @@ def _entry(entry: Any, url: str) -> Found | None:
     contents = [str(one.get("value") or "") for one in entry.get("content") or ()]
     raw = max([*contents, _str(entry.get("summary"))], key=len)
     raw_title, address = _str(entry.get("title")), _str(entry.get("link"))
-    published, updated = entry.get("published_parsed"), entry.get("updated_parsed")
-    when = _str(entry.get("published") or entry.get("updated"))
+    # Past feedparser's own get(), which gives one date for the other and warns that it will not do so for ever.
+    published, updated = dict.get(entry, "published_parsed"), dict.get(entry, "updated_parsed")
+    when = _str(dict.get(entry, "published") or dict.get(entry, "updated"))
     if not any((_str(entry.get("id")), address, raw_title, raw, when)):
         return None
     # Without id or address an entry is what it says, and that before any clean-up makes two of them alike.

@@ -35,7 +35,13 @@ class Counting:
         connection.execute(SEEN.insert(), [{"group": self.group, "value": value} for value in values])
 
 
-SEEN = sa.Table("seen", sa.MetaData(), sa.Column("n", sa.Integer, primary_key=True), sa.Column("group", sa.String(64)), sa.Column("value", sa.String(200)))  # fmt: skip
+SEEN = sa.Table(
+    "seen",
+    sa.MetaData(),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("group", sa.String(64)),
+    sa.Column("value", sa.String(200)),
+)
 
 
 @pytest.fixture

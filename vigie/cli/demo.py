@@ -9,7 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
@@ -66,8 +66,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Sites
 
     def do_GET(self) -> None:
-        pages = {
-            "/": ("text/html", lambda: _page()),
+        pages: dict[str, tuple[str, Callable[[], str]]] = {
+            "/": ("text/html", _page),
             "/actus.rss": ("application/rss+xml", lambda: _rss(_rows("press"), self.server)),
             "/forum.atom": ("application/atom+xml", lambda: _atom(_rows("forum"), self.server)),
         }
@@ -240,7 +240,7 @@ def _shown(rows: list[dict[str, str]], sites: _Sites) -> list[dict[str, str]]:
 
 def _rss(rows: list[dict[str, str]], sites: _Sites) -> str:
     items = "".join(
-        f"<item><guid>press-{row['days_ago']}</guid><title>{html.escape(row['title'])}</title>"
+        f"<item><guid isPermaLink='false'>press-{row['days_ago']}</guid><title>{html.escape(row['title'])}</title>"
         f"<description>{html.escape(row['text'])}</description><pubDate>{format_datetime(_ago(row))}</pubDate></item>"
         for row in _shown(rows, sites)
     )

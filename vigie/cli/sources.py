@@ -11,7 +11,7 @@ import typer
 from vigie.cli.companies import AsJson, Company
 from vigie.cli.house import listed, opened, say, tell
 
-source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: add, list, check, kinds, pause, resume, remove.")  # fmt: skip
+source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: add, list, check, kinds, pause …")
 
 
 def add_to(app: typer.Typer) -> None:
