@@ -29,7 +29,7 @@ def read(
     whole = f"{title.rstrip('.!?… ')}.\n{text}" if title and title not in text else text
     spoken = language.detect(whole, hint, "en" if default == "en" else "fr")
     heard = sentiment.read(whole, spoken)
-    stars = None if rating is None else (rating - 3) / 2
+    stars = None if rating is None else max(-1.0, (rating - 3) / 2)
     opinions = themes.opinions(heard.sentences, spoken, stars)
     if rating is None or stars is None:
         return Reading(spoken, heard.label, heard.score, heard.confidence, heard.mixed, opinions, heard.because)

@@ -150,7 +150,8 @@ def test_a_json_feed_is_read():
     assert (one.external_id, one.text, one.url) == ("1", "Bon", "https://a.fr/1")
 
 
-ENTITIES = "".join(f'<!ENTITY a{n} "{10 * ("&a%d;" % (n - 1))}">' for n in range(1, 9))
+AMPLIFIED = [(n, f"&a{n - 1};" * 10) for n in range(1, 9)]
+ENTITIES = "".join(f'<!ENTITY a{n} "{value}">' for n, value in AMPLIFIED)
 BOMB = f'<!DOCTYPE r [<!ENTITY a0 "ha">{ENTITIES}]>' + RSS.format("<item><title>&a8;</title></item>")
 
 

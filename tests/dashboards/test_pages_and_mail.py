@@ -1,0 +1,338 @@
+"""Pages in a real browser, mails through a real server; hostile words stay words."""
+
+import email
+import re
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from email import policy
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from axe_playwright_python.sync_playwright import Axe
+from babel.messages.pofile import read_po
+from playwright.sync_api import sync_playwright
+from starlette.testclient import TestClient
+
+from analysis.report import Week
+from dashboards import i18n, weekly
+from ingest import collect, sources_store
+from ingest.found import Found, mentions
+from tests.conftest import start
+from tests.pipeline import analyse
+from tests.servers import chromium, free_port, wait_until
+from vigie import clock, companies, db
+from vigie.cli import work
+from vigie.cli.roles import one_time_link
+from vigie.errors import SettingsError
+from vigie.outbox import Delivery, DeliveryError
+
+XSS = '"><script>alert(1)</script><img src=x onerror=alert(2)> \u202e {{7*7}} %(x)s'
+LAST_WEEK = Week.of(datetime.now(UTC).date()).before()
+ROOT = Path(__file__).parent.parent.parent
+
+
+def hear(house, firm, *found, name="Google", notify="fresh"):
+    with db.writing(house.engine) as connection:
+        source = sources_store.named(connection, firm["id"], "push", name)
+        sources_store.received(connection, source, None)
+    collected = mentions(firm["id"], source["id"], found, numbered=True)
+    collect.append(house.log, firm["id"], sources_store.origin(source), collected, notify=notify)
+    analyse(house)
+
+
+def a_week(house, firm):
+    """A week with praise, complaints, and somebody who means harm."""
+    monday = datetime.combine(LAST_WEEK.first, datetime.min.time(), UTC) + timedelta(hours=12)
+    hear(
+        house, firm,
+        Found(text="La meilleure brioche du quartier, et quel accueil !", author="Nadia", rating=5, published_at=monday),
+        Found(text="Attente interminable et pénible.", author="Paul", rating=1, published_at=monday + timedelta(days=1)),
+        Found(text="Attente horrible samedi.", author="Sandrine", rating=2, published_at=monday + timedelta(days=2)),
+        Found(text=XSS, title=XSS, author=XSS, rating=3, published_at=monday + timedelta(days=3)),
+        Found(text="Correct.", rating=4, published_at=monday - timedelta(days=30)),
+        name=XSS,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def client(house):
+    return TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
+
+
+def enter(client, house):
+    link = one_time_link(house).partition("link=")[2]
+    assert client.post("/open", data={"link": link}).status_code == 303
+    return link
+
+
+def test_pages_open_with_a_link_once_and_a_get_uses_nothing_up(client, house, firm):
+    assert client.get(f"/companies/{firm['id']}").status_code == 401
+    link = one_time_link(house).partition("link=")[2]
+    for _ in range(3):
+        assert client.get("/open", params={"link": link}).status_code == 200
+        assert client.head("/open", params={"link": link}).status_code in {200, 405}
+    assert client.post("/open", data={"link": link}).headers["location"] == "/"
+    assert client.get(f"/companies/{firm['id']}").status_code == 200
+    assert TestClient(client.app, base_url="http://127.0.0.1").post("/open", data={"link": link}).status_code == 403
+
+
+def test_a_host_that_is_not_ours_is_refused(client):
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_an_unknown_firm_is_not_found(client, house, firm):
+    enter(client, house)
+    assert client.get("/companies/co_unknown").status_code == 404
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_page_shows_strangers_words_as_words(client, house, firm, language):
+    a_week(house, firm)
+    enter(client, house)
+    page = client.get(f"/companies/{firm['id']}?lang={language}")
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "49" not in re.findall(r"\{\{.*?\}\}|49 %", page.text)
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert ("Votre réputation" in page.text) is (language == "fr")
+
+
+def test_an_empty_firm_says_what_to_do_next(client, house, firm):
+    enter(client, house)
+    page = client.get(f"/companies/{firm['id']}").text
+    assert "vigie import" in page
+    assert "Personne n’a parlé de vous" in page
+    assert "None" not in page
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1100])
+def test_the_page_in_a_browser(house, firm, scheme, width):
+    browser_path = start(chromium)
+    a_week(house, firm)
+    port, stop = free_port(), threading.Event()
+    server = threading.Thread(target=work.serve, args=(house, stop, "127.0.0.1", port))
+    server.start()
+    try:
+        wait_until(lambda: _opens(port))
+        link = f"http://127.0.0.1:{port}/open?" + one_time_link(house).partition("?")[2]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=browser_path,
+                args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            )  # fmt: skip
+            page = browser.new_page(viewport={"width": width, "height": 740}, color_scheme=scheme)
+            troubles = []
+            page.on("console", lambda message: troubles.append(message.text))
+            page.on("dialog", lambda dialog: troubles.append("dialog"))
+            page.goto(link)
+            page.get_by_role("button").click()
+            page.wait_for_selector("#score")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing runs off the screen"
+            violations = Axe().run(page).response["violations"]
+            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []
+            page.get_by_text("Les chiffres en tableau").click()
+            assert page.locator("details table tbody tr").count() == 26
+            browser.close()
+        assert troubles == []
+    finally:
+        stop.set()
+        server.join(15)
+
+
+def _opens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def mail_of(house, firm, week=LAST_WEEK, language="fr"):
+    with db.reading(house.engine) as connection:
+        facts = weekly.gather(connection, firm, week)
+    return facts, weekly.render(facts, language, page="https://vigie.example.fr/companies/x")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_weekly_mail_is_sound(house, firm, language):
+    a_week(house, firm)
+    facts, mail = mail_of(house, firm, language=language)
+    assert (facts["mentions"], facts["negative"]) == (4, 2)
+    assert len(mail.subject) <= 78
+    assert "\n" not in mail.subject
+    assert not re.search(r"<(script|form|svg|style|link|img)\b", mail.html.lower())
+    assert "Sandrine" in mail.text
+    assert XSS[:30] in mail.text, "unharmed in the text part"
+    assert "&lt;script&gt;" in mail.html
+    assert not re.search(r"\b(None|NaN|nan|Undefined)\b", mail.text + mail.html)
+    assert len(mail.html) < 90_000
+
+
+def test_french_typography(house, firm):
+    a_week(house, firm)
+    _, mail = mail_of(house, firm)
+    own = re.sub(r"«.*?»", "", mail.text, flags=re.S).replace(XSS, "").replace("https:", "")
+    assert not re.search(r"[^\s\u00a0\u202f][:;!?](\s|$)", own), "a no-break space goes before : ; ! ?"
+    assert "3,0 sur 5" in own
+
+
+def test_an_empty_week_is_short_and_honest(house, firm):
+    _, mail = mail_of(house, firm)
+    assert "Personne n’a parlé" in mail.subject
+    assert "À FAIRE" not in mail.text
+
+
+def test_a_mail_with_two_hundred_mentions_is_not_clipped(house, firm):
+    moment = datetime.combine(LAST_WEEK.first, datetime.min.time(), UTC) + timedelta(days=2)
+    hear(
+        house,
+        firm,
+        *(Found(text="Bon pain. " * 200, author=f"A{n}", rating=4, published_at=moment) for n in range(210)),
+    )
+    _, mail = mail_of(house, firm)
+    assert len(mail.html.encode()) < 90_000
+
+
+def outbox_of(house):
+    return sorted(house.settings.outbox_dir.glob("*.eml"))
+
+
+def deliver(house):
+    work.deliver(house, threading.Event(), once=True)
+
+
+def test_a_weekly_mail_is_made_once_for_each_recipient(house, firm):
+    a_week(house, firm)
+    with db.writing(house.engine) as connection:
+        for address in ("marie@example.fr", "karim@example.fr"):
+            companies.add_recipient(connection, firm["id"], address)
+    for _ in range(2):
+        weekly.send(house.engine, house.settings, firm, LAST_WEEK)
+        deliver(house)
+    mails = [email.message_from_bytes(path.read_bytes(), policy=policy.default) for path in outbox_of(house)]
+    assert {one["to"] for one in mails} == {"marie@example.fr", "karim@example.fr"}
+    assert len({one["message-id"] for one in mails}) == 2
+    assert all(one["auto-submitted"] == "auto-generated" and one["date"] for one in mails)
+    assert [part.get_content_type() for part in mails[0].iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_each_mention_is_mailed_once_and_a_late_one_is_marked(house, firm):
+    a_week(house, firm)
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "marie@example.fr")
+    weekly.send(house.engine, house.settings, firm, LAST_WEEK)
+    moment = datetime.combine(LAST_WEEK.last, datetime.min.time(), UTC)
+    hear(house, firm, Found(text="Entendu après coup.", published_at=moment))
+    this_week = Week(LAST_WEEK.first + timedelta(days=7))
+    with db.reading(house.engine) as connection:
+        facts = weekly.gather(connection, firm, this_week, recipient="marie@example.fr")
+    assert [(one["text"], one["late"]) for one in facts["list"]] == [("Entendu après coup.", True)]
+    assert facts["mentions"] == 0, "the numbers are of the week by publication"
+
+
+def test_monday_comes_by_the_timer_once(house, firm):
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "marie@example.fr")
+    assert weekly.send_due(house.engine, house.settings) == 0, "not before Monday"
+    from sqlalchemy import update
+
+    from vigie.db.tables import due
+
+    with db.writing(house.engine) as connection:
+        connection.execute(update(due).where(due.c.kind == "report").values(due_at=clock.now() - timedelta(days=2)))
+    assert weekly.send_due(house.engine, house.settings) == 1
+    assert weekly.send_due(house.engine, house.settings) == 0
+    deliver(house)
+    assert len(outbox_of(house)) == 1
+
+
+class Inbox:
+    def __init__(self, answer="250 OK"):
+        self.mails, self.answer = [], answer
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.answer.startswith("250"):
+            self.mails.append((envelope.rcpt_tos, envelope.content))
+        return self.answer
+
+
+@pytest.fixture
+def smtp():
+    inbox = Inbox()
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield inbox, f"smtp://127.0.0.1:{controller.port}"
+    controller.stop()
+
+
+def test_a_mail_goes_through_a_real_server(smtp, house, firm):
+    from dashboards.mailer import SmtpSender
+
+    a_week(house, firm)
+    inbox, url = smtp
+    _, mail = mail_of(house, firm)
+    wire = weekly.message(mail, sender="Vigie <vigie@example.fr>", recipient="marie@example.fr", message_id="abc")
+    sender = SmtpSender(url)
+    sender.check()
+    delivery = Delivery("1", "mail", None, "marie@example.fr", "abc", wire.as_bytes())
+    sender.send(delivery)
+    ((recipients, content),) = inbox.mails
+    assert recipients == ["marie@example.fr"]
+    assert b"Message-ID: <abc@example.fr>" in content
+    inbox.answer = "451 later"
+    with pytest.raises(DeliveryError) as later:
+        sender.send(delivery)
+    assert not later.value.permanent
+    inbox.answer = "550 never"
+    with pytest.raises(DeliveryError) as never:
+        sender.send(delivery)
+    assert never.value.permanent
+    with pytest.raises(DeliveryError, match="does not answer"):
+        SmtpSender(f"smtp://127.0.0.1:{free_port()}").send(delivery)
+
+
+def test_a_password_is_never_sent_in_clear(smtp):
+    from dashboards.mailer import SmtpSender
+
+    with pytest.raises(DeliveryError, match="no encryption"):
+        SmtpSender(smtp[1].replace("//", "//marie:geheim@")).check()
+
+
+def test_no_mail_leaves_with_links_to_this_machine_only(house):
+    inside = house.settings.model_copy(update={"smtp_url": "smtp://mail.example.fr"})
+    assert weekly.page_of(inside, "co_1") is None
+    outside = inside.model_copy(update={"base_url": "https://vigie.example.fr"})
+    assert weekly.page_of(outside, "co_1") == "https://vigie.example.fr/companies/co_1"
+
+
+def test_every_text_is_translated():
+    po = ROOT / "dashboards" / "locales" / "fr" / "vigie.po"
+    with po.open(encoding="utf-8") as file:
+        catalogue = {
+            (one.id[0] if isinstance(one.id, tuple) else one.id): one.string for one in read_po(file) if one.id
+        }
+    used = set(i18n._THEMES.values()) | set(i18n._RULES.values())
+    for path in (ROOT / "dashboards" / "templates").rglob("*.*"):
+        used |= set(re.findall(r'(?:\b_|ngettext)\("([^"]+)"', path.read_text(encoding="utf-8")))
+    assert len(used) > 60
+    assert used - set(catalogue) == set(), "missing in French"
+    assert set(catalogue) - used == set(), "no longer used"
+    assert all(all(one) if isinstance(one, tuple) else one for one in catalogue.values())
+
+
+def test_listening_beyond_this_machine_needs_an_address(embedded, monkeypatch):
+    from vigie.cli.roles import address
+
+    with pytest.raises(SettingsError, match="VIGIE_BASE_URL"):
+        address("0.0.0.0", 8000)
+    monkeypatch.setenv("VIGIE_BASE_URL", "https://vigie.example.fr")
+    assert address("0.0.0.0", 8000) == {}
+
+
+def test_a_session_is_a_cookie_that_scripts_cannot_read(client, house, firm):
+    link = one_time_link(house).partition("link=")[2]
+    cookie = client.post("/open", data={"link": link}).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
