@@ -1,6 +1,6 @@
 """The weekly mail: gathered once for each firm and week, kept as it was sent, rendered in text and HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email.message import EmailMessage
@@ -191,9 +191,3 @@ def _subject(text: str) -> str:
 def _domain(address: str) -> str:
     domain = address.rpartition("@")[2].strip("<> ")
     return domain if domain.replace(".", "").replace("-", "").isalnum() else "localhost"
-
-
-def files_of(facts: Facts, language: str, page: str | None) -> Sequence[tuple[str, str]]:
-    """A report as (ending, content) pairs, for those who want it in files."""
-    mail = render(facts, language, page=page)
-    return ((".html", mail.html), (".txt", f"{mail.subject}\n\n{mail.text}"))

@@ -153,9 +153,8 @@ def report(
         except ValueError as error:
             raise InvalidInputError(str(error)) from error
         if send:
-            say(
-                f"{weekly.send(house.engine, house.settings, firm, meant)} mails handed over; `vigie deliver` sends them"
-            )
+            count = weekly.send(house.engine, house.settings, firm, meant)
+            say(f"{count} mails handed over; `vigie deliver` sends them")
             return
         with db.reading(house.engine) as connection:
             facts = weekly.gather(connection, firm, meant)
