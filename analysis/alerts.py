@@ -20,9 +20,10 @@ _SURE = 0.35  # how bad a text without a rating must sound
 _WORDS = 4  # and how much it must say
 
 _WEEK, _BASELINE_WEEKS, _LEAST_WEEKS = 7, 12, 4
-_LEAST_COUNT, _RATIO, _CHANCE = 6, 2.5, 0.001
+# Chances are small because each is asked every day, of windows that overlap: a year has some fifty independent ones.
+_LEAST_COUNT, _RATIO, _CHANCE = 6, 2.5, 0.0001
 _DROP_DAYS, _DROP_BASELINE = 28, 182
-_DROP_LEAST, _DROP_LEAST_BASELINE, _DROP_STEP, _DROP_CHANCE = 6, 12, 0.25, 0.005
+_DROP_LEAST, _DROP_LEAST_BASELINE, _DROP_STEP, _DROP_CHANCE = 6, 12, 0.25, 0.001
 _COOLDOWN = {VOLUME: 21, DROP: 42}  # days
 
 
@@ -103,7 +104,7 @@ def _of_day(history: History, day: date) -> Iterator[Finding]:
 def unusual_volume(history: History, last: date) -> Finding | None:
     """Seven days with far more mentions than the twelve weeks before them.
 
-    At least six mentions, 2.5 times the usual, and less than one chance in a thousand by the Poisson law, whose mean
+    At least six mentions, 2.5 times the usual, and less than one chance in ten thousand by the Poisson law, whose mean
     is taken half a mention higher than seen since few weeks were seen. Sources heard for under four weeks do not count.
     """
     first = last - timedelta(days=_WEEK - 1)
@@ -129,7 +130,7 @@ def unusual_volume(history: History, last: date) -> Finding | None:
 def sentiment_drop(history: History, last: date) -> Finding | None:
     """Four weeks with clearly more complaints among the mentions than the six months before them.
 
-    At least 6 mentions against 12, a quarter more of them negative, and less than five chances in a thousand by
+    At least 6 mentions against 12, a quarter more of them negative, and less than one chance in a thousand by
     Fisher's exact test.
     """
     first = last - timedelta(days=_DROP_DAYS - 1)

@@ -6,12 +6,13 @@ since the last mail, marked as late, so that each mention is mailed once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from analysis import trends
 from analysis.rollups import Sums
 from analysis.themes import GENERAL
+from vigie import clock
 
 Facts = dict[str, Any]
 Row = Mapping[str, Any]
@@ -81,8 +82,10 @@ def facts(
         "pride": _pride(mentions),
         "list": [*(_shown(one, late=False) for one in mentions), *(_shown(one, late=True) for one in late)],
         "sources": [
-            {"id": one["id"], "name": one["name"], "kind": one["kind"], "error": one["error"],
-             "received_at": one["received_at"].isoformat() if one["received_at"] else None}
+            {
+                **{name: one[name] for name in ("id", "name", "kind", "error")},
+                "received_at": _day(one["received_at"], firm["timezone"]),
+            }
             for one in sources
         ],
     }  # fmt: skip
@@ -123,11 +126,11 @@ def actions(mentions: Sequence[Row]) -> list[Facts]:
 
 
 def _complaints(mentions: Sequence[Row]) -> list[Facts]:
-    """Themes of which at least two mentions of the week complain, with two quotes."""
+    """Themes that at least two unhappy mentions of the week name, with two quotes."""
     said: dict[str, list[Facts]] = {}
     for one in mentions:
         for theme in one["themes"]:
-            if theme["label"] == "negative" and one["label"] != "positive" and theme["theme"] != GENERAL:
+            if theme["label"] == "negative" and one["label"] == "negative" and theme["theme"] != GENERAL:
                 quote = {"quote": theme["quote"], "mention_id": one["id"], "author": one["author"], "day": one["day"]}
                 said.setdefault(theme["theme"], []).append(quote)
     most_first = sorted(said.items(), key=lambda pair: -len(pair[1]))
@@ -162,6 +165,10 @@ def _pride(mentions: Sequence[Row]) -> Facts | None:
 
 def _shown(one: Row, *, late: bool) -> Facts:
     return {**{name: one[name] for name in _SHOWN}, "late": late}
+
+
+def _day(moment: datetime | None, timezone: str) -> str | None:
+    return clock.local_day(moment, timezone).isoformat() if moment else None
 
 
 def _between(days: Mapping[date, Sums], first: date, last: date) -> Sums:

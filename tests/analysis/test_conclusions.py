@@ -152,7 +152,7 @@ def mention(n=1, **changes):
 
 
 def facts(mentions, days=None, **more):
-    firm = {"name": "Boulangerie", "city": "Limoges"}
+    firm = {"name": "Boulangerie", "city": "Limoges", "timezone": "Europe/Paris"}
     week = Week.of(date(2026, 11, 18))
     return report.facts(firm, week, days or {}, more.get("since"), mentions, more.get("late", ()), ())
 

@@ -243,3 +243,26 @@ def test_ends_and_lag_tell_what_lies_there(log, engine):
     with log.subscribe("g", [MENTIONS], StoredPositions(engine)) as subscription:
         wait_until(lambda: subscription.poll(limit=10, timeout=0.2))
         assert subscription.lag() == 20
+
+
+def test_a_position_that_moves_while_a_member_joins_is_no_fault(log, engine):
+    """Another member appends and handles between our look at the log's end and our look at the position."""
+    source = Partition(MENTIONS, 0)
+    positions = StoredPositions(engine)
+    assert positions.resume("g", [source], lambda: {source: (0, 0)}) == {source: 0}
+
+    def ends_after_somebody_moved():
+        with db.writing(engine) as connection:
+            connection.execute(consumer_offset.update().values(next_offset=5))
+        return {source: (0, 5)}
+
+    assert positions.resume("g", [source], ends_after_somebody_moved) == {source: 0}
+    assert positions.resume("g", [source], lambda: {source: (0, 5)}) == {source: 5}
+
+
+def test_what_retention_took_is_passed_over_loudly(log, engine):
+    source = Partition(MENTIONS, 0)
+    positions = StoredPositions(engine)
+    positions.resume("g", [source], lambda: {source: (0, 0)})
+    assert positions.resume("g", [source], lambda: {source: (7, 9)}) == {source: 7}
+    assert positions.resume("g", [source], lambda: {source: (7, 9)}) == {source: 7}

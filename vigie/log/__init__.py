@@ -4,7 +4,7 @@ The contract suite in `tests/contract/` runs on both. A mistake in a record is t
 bytes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -73,10 +73,14 @@ class Batch:
 class Positions(Protocol):
     """Where each group stands. The truth is in the database, in the transaction of the results."""
 
-    def resume(self, group: str, source: Partition, beginning: int, end: int) -> int:
-        """The next offset for `group`; seeds the row with `beginning` when there is none.
+    def resume(
+        self, group: str, sources: Sequence[Partition], ends: Callable[[], Mapping[Partition, tuple[int, int]]]
+    ) -> dict[Partition, int]:
+        """The next offset of `group` in each partition; where there is none, the log's beginning, which is kept.
 
-        Called when a partition is assigned. Raises `PositionError` when the stored one lies past `end`.
+        Called when partitions are assigned. The log is asked for its `ends` (first and next offset) after the
+        positions are read: another member may move both meanwhile. Raises `PositionError` when a stored position lies
+        past the log's end.
         """
 
 

@@ -246,9 +246,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         gained = sorted(held - self._next.keys())
         if not gained:
             return
-        ends = self._names.ends(self._consumer, gained)
-        for source in gained:
-            start = self._positions.resume(self._group, source, *ends[source])
+        starts = self._positions.resume(self._group, gained, lambda: self._names.ends(self._consumer, gained))
+        for source, start in starts.items():
             self._consumer.seek(self._names.outer(source), start)
             self._next[source], self._waiting[source] = start, deque()
 

@@ -184,13 +184,16 @@ class SqliteSubscription:
         """Nobody but us reads the embedded log's lag, and we read it from the database."""
 
     def lag(self) -> int:
-        ends = {source: end for topic in self._topics for source, end in self._log.ends(topic).items()}
+        ends = self._ends()
         return sum(ends[source][1] - offset for source, offset in self._next.items())
 
     def close(self) -> None:
         with self._log.writing() as connection:
             connection.execute("DELETE FROM member WHERE team = ? AND id = ?", (self._group, self._id))
         self._next.clear()
+
+    def _ends(self) -> dict[Partition, tuple[int, int]]:
+        return {source: end for topic in self._topics for source, end in self._log.ends(topic).items()}
 
     def _stay_member(self) -> None:
         if time.monotonic() - self._beat_at < HEARTBEAT:
@@ -215,9 +218,9 @@ class SqliteSubscription:
     def _hold(self, share: set[Partition]) -> None:
         for lost in self._next.keys() - share:
             del self._next[lost]
-        for gained in sorted(share - self._next.keys()):
-            beginning, end = self._log.ends(gained.topic)[gained]
-            self._next[gained] = self._positions.resume(self._group, gained, beginning, end)
+        gained = sorted(share - self._next.keys())
+        if gained:
+            self._next |= self._positions.resume(self._group, gained, self._ends)
 
     def _read(self, limit: int) -> list[Batch]:
         """What each partition holds next, starting after the one that was served last."""

@@ -1,0 +1,1 @@
+"""Speed, as ratios measured in one run: `make bench` writes docs/benchmarks.md. Never a timed test."""
