@@ -12,8 +12,7 @@ from analysis.rollups import Sums
 from analysis.trends import fisher, poisson_tail
 from vigie import ids
 
-NEGATIVE, VOLUME, DROP, FAILING = "negative_mention", "unusual_volume", "sentiment_drop", "source_failing"
-RULES = (NEGATIVE, VOLUME, DROP, FAILING)
+NEGATIVE, VOLUME, DROP = "negative_mention", "unusual_volume", "sentiment_drop"
 
 MOST_NEGATIVE_A_DAY = 3  # beyond, one alert tells of them together
 _SURE = 0.35  # how bad a text without a rating must sound

@@ -43,13 +43,13 @@ def opinions(heard: tuple[Heard, ...], language: str, stars: float | None) -> tu
 
 def named(sentence: str, language: str) -> set[str]:
     """The themes that a sentence names."""
-    lexicon = _lexicon(language)
+    lexicon, begins_longer = _lexicon(language)
     words = lemmas(sentence, language)
-    found = set()
-    for start in range(len(words)):
-        for stop in range(start + 1, min(start + _LONGEST, len(words)) + 1):
-            if theme := lexicon.get(" ".join(words[start:stop])):
-                found.add(theme)
+    found = {lexicon[word] for word in words if word in lexicon}
+    for start, word in enumerate(words):
+        if word in begins_longer:
+            expressions = (" ".join(words[start:stop]) for stop in range(start + 2, start + _LONGEST + 1))
+            found |= {lexicon[one] for one in expressions if one in lexicon}
     return found
 
 
@@ -69,12 +69,12 @@ def _shortened(sentence: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _lexicon(language: str) -> dict[str, str]:
-    """Word or expression → theme, each as the lemmas that a sentence is read as."""
+def _lexicon(language: str) -> tuple[dict[str, str], frozenset[str]]:
+    """Word or expression → theme, each as the lemmas that a sentence is read as; and how longer expressions begin."""
     text = files("analysis").joinpath("lexicons", f"themes_{language}.toml").read_text(encoding="utf-8")
     lexicon = {}
     for theme, entries in tomllib.loads(text).items():
         for entry in entries.split():
             lexicon[" ".join(lemmas(entry.replace("-", " "), language))] = theme
             lexicon.setdefault(folded(entry), theme)
-    return lexicon
+    return lexicon, frozenset(entry.partition(" ")[0] for entry in lexicon if " " in entry)

@@ -15,19 +15,18 @@ from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
 from vigie.errors import UndecodableError
 from vigie.events import MentionsCollected, decode, envelope
-from vigie.log import MENTIONS, EventLog, Record
+from vigie.log import ANALYSIS, MENTIONS, EventLog, Record
 from vigie.positions import StoredPositions
 
 logger = structlog.get_logger(__name__)
 
-GROUP = "analysis"
 _LOOK_EVERY = 5.0  # seconds, while there is more to read
 
 
 class Analysis:
     """The handler of the group `analysis`."""
 
-    group = GROUP
+    group = ANALYSIS
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -100,7 +99,7 @@ class Worker:
 
     def __init__(self, engine: Engine, log: EventLog) -> None:
         self._engine = engine
-        self._subscription = log.subscribe(GROUP, [MENTIONS], StoredPositions(engine))
+        self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
         self._consumer = Consumer(self._subscription, engine, Analysis(engine))
         self._looked_at = time.monotonic()
 

@@ -32,14 +32,8 @@ class CompanyIn(In):
     timezone: Line = "Europe/Paris"
 
 
-class CompanyChange(In):
+class CompanyChange(CompanyIn):
     name: Annotated[Line, Field(min_length=1)] = ""
-    city: Line | None = None
-    siren: Annotated[str, Field(pattern=r"^\d{9}(\d{5})?$")] | None = None
-    sector: Annotated[str, Field(max_length=16)] | None = None
-    aliases: Annotated[list[Line], Field(max_length=50)] = []
-    language: Literal["fr", "en"] = "fr"
-    timezone: Line = "Europe/Paris"
 
 
 class Company(BaseModel):

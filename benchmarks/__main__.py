@@ -171,7 +171,7 @@ def write(found: dict[str, list[float]]) -> None:
     base = statistics.median(found["VADER and textblob-fr alone, as published"])
     rows = "\n".join(
         f"| {name} | {statistics.median(values):.0f} | {1e6 / statistics.median(values):,.0f} | "
-        f"{statistics.median(values) / base:.2f} |"
+        f"{statistics.median(values) / base:.3f} |"
         for name, values in found.items()
     )
     text = f"""# Benchmarks

@@ -119,7 +119,6 @@ _RULES = {
     "negative_mention": _("Unhappy customer"),
     "unusual_volume": _("More mentions than usual"),
     "sentiment_drop": _("More complaints than usual"),
-    "source_failing": _("A source does not answer"),
 }
 
 

@@ -26,6 +26,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
 _WEEKS_SHOWN, _LATEST = 26, 20
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -39,12 +40,16 @@ def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Next) -> Response:
-        """A page of another site must not reach us by a name of its own (DNS rebinding)."""
+        """A page of another site must not reach ours by a name of its own (DNS rebinding).
+
+        Programs bring a key, or ask how we fare, by whatever name they know us.
+        """
+        if request.url.path.startswith(_FOR_PROGRAMS):
+            return await call_next(request)
         if (request.url.hostname or "") not in allowed:
             return PlainTextResponse("unknown host: set VIGIE_BASE_URL to the address that you use", 421)
         response = await call_next(request)
-        if not request.url.path.startswith(("/api/", "/static/", "/openapi")):
-            response.headers.update(_HEADERS)
+        response.headers.update(_HEADERS)
         return response
 
 

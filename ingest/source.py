@@ -50,3 +50,16 @@ class Source(Protocol):
 
     def check(self, http: httpx2.Client, target: str) -> Check | None:
         """What `target` is, if it is something for this kind."""
+
+
+class Unpolled:
+    """A source that nobody asks: what it brings is imported or pushed."""
+
+    platform: str | None = None
+    polled = False
+
+    def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:
+        return Poll(cursor=cursor)
+
+    def check(self, http: httpx2.Client, target: str) -> Check | None:
+        return None

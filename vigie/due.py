@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, case, delete, or_, select, update
 from vigie import db
 from vigie.db.tables import due
 
-POLL, REPORT, ALERTS, PURGE = "poll", "report", "alerts", "purge"
+POLL, REPORT, ALERTS = "poll", "report", "alerts"
 
 
 @dataclass(frozen=True, slots=True)

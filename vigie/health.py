@@ -10,10 +10,9 @@ from vigie import db, heartbeat, positions
 from vigie.db.migrate import is_current
 from vigie.db.tables import dead_letter, mention, outbox
 from vigie.errors import UnavailableError, VigieError
-from vigie.log import MENTIONS, EventLog
+from vigie.log import ANALYSIS, MENTIONS, EventLog
 
 ROLES = ("ingest", "analyse", "deliver", "serve")
-_GROUP = "analysis"
 
 
 def readiness(engine: Engine) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
             "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
         }
         try:
-            numbers["vigie_log_lag"] = positions.lag(connection, _GROUP, log.ends(MENTIONS))
+            numbers["vigie_log_lag"] = positions.lag(connection, ANALYSIS, log.ends(MENTIONS))
         except UnavailableError:
             numbers["vigie_log_lag"] = float("nan")
     return {name: float(value or 0) for name, value in numbers.items()}

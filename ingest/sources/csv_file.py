@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import httpx2
-
 from ingest.clean import plain, text_of
 from ingest.found import Found
 from ingest.rating import on_five
-from ingest.source import Check, Cursor, Poll
+from ingest.source import Unpolled
 from vigie import clock
 from vigie.errors import InvalidInputError
 
@@ -72,18 +70,10 @@ decembre december dec
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split(","), start=1) for name in names.split()}
 
 
-class CsvFile:
-    """The source that an import belongs to; nothing is polled."""
+class CsvFile(Unpolled):
+    """The source that an import belongs to."""
 
     description = "a CSV file that you import: vigie import COMPANY FILE"
-    platform: str | None = None
-    polled = False
-
-    def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:
-        return Poll(cursor=cursor)
-
-    def check(self, http: httpx2.Client, target: str) -> Check | None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def test_pages_open_with_a_link_once_and_a_get_uses_nothing_up(client, house, fi
 
 def test_a_host_that_is_not_ours_is_refused(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+    assert client.get("/health", headers={"Host": "vigie.internal"}).status_code == 200
 
 
 def test_an_unknown_firm_is_not_found(client, house, firm):

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import func, select
 
 from analysis import store
-from analysis.worker import GROUP
 from api.webhooks import store as webhooks
 from ingest import collect
 from tests.servers import wait_until
@@ -20,7 +19,7 @@ from vigie import companies, db, heartbeat, positions
 from vigie.db.migrate import migrate
 from vigie.db.tables import mention, outbox
 from vigie.events import Mention, Origin
-from vigie.log import MENTIONS, open_log
+from vigie.log import ANALYSIS, MENTIONS, open_log
 from vigie.secrets import Vault
 from vigie.settings import Settings
 
@@ -136,7 +135,7 @@ def worker(settings, *arguments):
 def drain(settings, engine, log):
     def lag():
         with db.reading(engine) as connection:
-            return positions.lag(connection, GROUP, log.ends(MENTIONS))
+            return positions.lag(connection, ANALYSIS, log.ends(MENTIONS))
 
     def is_started(process):
         with db.reading(engine) as connection:

@@ -53,13 +53,13 @@ def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bo
 
 def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Read the log; with `once`, until nothing lies before the group."""
-    from analysis.worker import GROUP, Worker
+    from analysis.worker import Worker
     from vigie import positions
-    from vigie.log import MENTIONS
+    from vigie.log import ANALYSIS, MENTIONS
 
     def is_drained() -> bool:
         with db.reading(house.engine) as connection:
-            return positions.lag(connection, GROUP, house.log.ends(MENTIONS)) == 0
+            return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS)) == 0
 
     worker = Worker(house.engine, house.log)
     try:

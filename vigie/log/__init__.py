@@ -18,6 +18,7 @@ PARTITIONS = 8
 MENTIONS, DEAD, ANALYSES, ALERTS = "mentions", "mentions.dead", "analyses", "alerts"
 TOPICS = (MENTIONS, DEAD, ANALYSES, ALERTS)
 WEIGHT_HEADER = "mentions"
+ANALYSIS = "analysis"  # the group that reads `mentions`, named here since the lag is asked for elsewhere too
 
 Header = tuple[str, bytes]
 
