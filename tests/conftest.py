@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 
@@ -15,6 +16,10 @@ from vigie.cli.house import House
 from vigie.db.migrate import migrate
 from vigie.log import EventLog, open_log
 from vigie.settings import Settings
+
+# The first example may load a lexicon; a deadline would only measure the machine.
+hypothesis.settings.register_profile("vigie", deadline=None)
+hypothesis.settings.load_profile("vigie")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

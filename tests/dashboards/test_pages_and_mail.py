@@ -225,7 +225,7 @@ def test_each_mention_is_mailed_once_and_a_late_one_is_marked(house, firm):
         companies.add_recipient(connection, firm["id"], "marie@example.fr")
     weekly.send(house.engine, house.settings, firm, LAST_WEEK)
     moment = datetime.combine(LAST_WEEK.last, datetime.min.time(), UTC)
-    hear(house, firm, Found(text="Entendu après coup.", published_at=moment))
+    hear(house, firm, Found(text="Entendu après coup.", published_at=moment), notify="always")
     this_week = Week(LAST_WEEK.first + timedelta(days=7))
     with db.reading(house.engine) as connection:
         facts = weekly.gather(connection, firm, this_week, recipient="marie@example.fr")
