@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -166,7 +167,9 @@ class Postgres:
         except ImportError as error:
             raise CannotStartError("PostgreSQL: neither on this system nor as the pgserver wheel") from error
         self._folder = Path(tempfile.mkdtemp(prefix="vigie-pg-"))
-        self._wheel, self._process = pgserver.get_server(self._folder), None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for a folder of the user's that a machine may lack
+            self._wheel, self._process = pgserver.get_server(self._folder), None
         self._base = f"postgresql://postgres:@/{{db}}?host={self._folder}"
 
     def _run(self, program: str, *arguments: object) -> subprocess.Popen:

@@ -10,7 +10,7 @@ from vigie.db.engine import writing
 HEAD = "0001"
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, to: str = "head") -> None:
     """Run what is missing, one process at a time."""
     from alembic import command
     from alembic.config import Config
@@ -21,7 +21,7 @@ def migrate(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(8444331)"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def version(engine: Engine) -> str | None:
