@@ -1,7 +1,9 @@
 """Fixtures that every room's tests share. A server that cannot be had is a skip, or a failure under strict."""
 
 import os
+import re
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -41,6 +43,19 @@ def start(make: Callable):
         if os.environ.get("VIGIE_TEST_STRICT") == "1":
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def nobody_outside(monkeypatch) -> None:
+    """Strangers' pages name real sites: no test asks for any."""
+    resolve = socket.getaddrinfo
+
+    def only_here(host, *arguments, **more):
+        if isinstance(host, str) and re.search(r"\.[a-z]{2,}$", host):
+            raise OSError(f"{host} is not on this machine")
+        return resolve(host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
 
 
 @pytest.fixture(scope="session")
