@@ -95,11 +95,6 @@ def namespace(row: RowMapping) -> str:
     return KINDS[row["kind"]].platform or row["id"]
 
 
-def is_failing(row: RowMapping) -> bool:
-    """Whether its last poll failed."""
-    return row["error"] is not None
-
-
 def received(connection: Connection, row: RowMapping, first_published: datetime | None) -> None:
     """Note that mentions came. Baselines count a polled source from its first poll, a file from its first mention."""
     timezone = connection.scalar(select(company.c.timezone).where(company.c.id == row["company_id"])) or "UTC"

@@ -39,7 +39,7 @@ def schedule(
 
     `since` gives the first day each has to look at; the earliest one stays. A job that runs meanwhile runs again.
     """
-    moment = at or connection.scalar(select(db.now()))
+    moment = at or db.present(connection)
     rows = [
         {"kind": kind, "key": key, "due_at": moment, "claim": 0, "since": (since or {}).get(key)}
         for key in sorted(keys)
@@ -63,7 +63,7 @@ def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = time
         if connection.dialect.name == "postgresql":
             ripe = ripe.with_for_update(skip_locked=True)
         rows = connection.execute(select(due).where(due.c.kind == kind, due.c.key.in_(ripe))).all()
-        until = connection.scalar(select(db.now())) + lease  # type: ignore[operator] # never None
+        until = db.present(connection) + lease
         taken = []
         for row in sorted(rows, key=lambda row: row.due_at):
             ours = update(due).where(due.c.kind == kind, due.c.key == row.key, due.c.claim == row.claim)
@@ -84,8 +84,3 @@ def finish(connection: Connection, timer: Timer, *, again_at: datetime | None = 
 def cancel(connection: Connection, kind: str, key: str) -> None:
     """Forget the job."""
     connection.execute(delete(due).where(due.c.kind == kind, due.c.key == key))
-
-
-def next_at(connection: Connection, kind: str) -> datetime | None:
-    """When the next job of that kind is due."""
-    return connection.scalar(select(due.c.due_at).where(due.c.kind == kind).order_by(due.c.due_at).limit(1))

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -22,7 +22,7 @@ def process_name() -> str:
 
 def beat(connection: Connection, role: str, **facts: Any) -> None:
     """Say that this process does `role`, and how it goes."""
-    moment = _now(connection)
+    moment = db.present(connection)
     row = {"role": role, "process": process_name(), "seen_at": moment, "facts": facts}
     db.upsert(connection, heartbeat, [row], update=("seen_at", "facts"))
     connection.execute(delete(heartbeat).where(heartbeat.c.seen_at < moment - _FORGOTTEN))
@@ -36,12 +36,6 @@ def stop(connection: Connection, role: str) -> None:
 
 def alive(connection: Connection, role: str) -> list[dict[str, Any]]:
     """The processes that do `role` and were seen in the last thirty seconds."""
-    recent = heartbeat.c.role == role, heartbeat.c.seen_at > _now(connection) - STALE
+    recent = heartbeat.c.role == role, heartbeat.c.seen_at > db.present(connection) - STALE
     rows = connection.execute(select(heartbeat).where(*recent))
     return [{"process": row.process, "seen_at": row.seen_at, **row.facts} for row in rows]
-
-
-def _now(connection: Connection) -> datetime:
-    moment = connection.scalar(select(db.now()))
-    assert isinstance(moment, datetime)
-    return moment

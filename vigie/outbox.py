@@ -99,7 +99,7 @@ def claim(engine: Engine, *, limit: int = 20) -> list[Delivery]:
         )
         if connection.dialect.name == "postgresql":
             ripe = ripe.with_for_update(skip_locked=True)
-        until = connection.scalar(select(db.now())) + LEASE  # type: ignore[operator] # never None
+        until = db.present(connection) + LEASE
         taken = (
             update(outbox)
             .where(outbox.c.id.in_(ripe))

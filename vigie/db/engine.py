@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
+    select,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -121,6 +123,13 @@ class _Now(FunctionElement[Any]):
 def now() -> ColumnElement[Any]:
     """The database's own clock, as an `Instant`: timers and leases never trust a worker's."""
     return _Now()
+
+
+def present(connection: Connection) -> datetime:
+    """The present moment by the database's own clock."""
+    moment = connection.scalar(select(now()))
+    assert isinstance(moment, datetime)
+    return moment
 
 
 @compiles(_Now, "sqlite")
