@@ -62,7 +62,7 @@ class History:
 
 def is_negative(mention: Mapping[str, Any]) -> bool:
     """Whether one mention deserves an alert: few stars, or words that are bad beyond doubt."""
-    if mention["label"] != "negative" or mention["status"] != "new":
+    if mention["label"] != "negative" or mention["status"] != "new" or mention["apart"] is not None:
         return False
     if mention["rating"] is not None:
         return True

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, cast, func, or_, select
 
 from analysis.alerts import History
 from analysis.rollups import ALL, Sums
 from vigie.db.tables import alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
+
+COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class Filter:
     sentiment: str | None = None
     rating: float | None = None
     q: str | None = None
-    status: str | None = None
+    # Mentions that do not count: aside (another firm), unverified, unconfirmed, note or copy; None for those that do.
+    apart: str | None = None
 
 
 def daily(
@@ -159,7 +162,7 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
     same = (
         "id", "company_id", "location_id", "url", "author", "title", "text", "language", "rating", "rating_given",
         "experienced_at", "published_at", "published_at_known", "updated_at", "collected_at", "themes", "reply",
-        "status",
+        "status", "platform", "translation", "cut", "apart", "copy_of",
     )  # fmt: skip
     removed = {"id": row["source_id"], "kind": "removed", "name": row["source_id"]}
     return {
@@ -167,7 +170,7 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
         "source": dict(sources.get(row["source_id"], removed)),
         "sentiment": {"label": row["label"], "score": row["score"], "confidence": row["confidence"]},
         "because": row["because"],
-        "relevance": {"score": 1.0, "reasons": []},
+        "relevance": row["relevance"] or {"score": 1.0, "reasons": []},
     }
 
 
@@ -184,10 +187,10 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         (columns.location_id, wanted.location_id),
         (columns.label, wanted.sentiment),
         (columns.rating, wanted.rating),
-        (columns.status, wanted.status),
     ):
         if value is not None:
             query = query.where(column == value)
+    query = query.where(_stands(wanted.apart))
     if wanted.theme:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'
         query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
@@ -195,6 +198,12 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         contains = f"%{_escaped(wanted.q.lower())}%"
         query = query.where(func.lower(columns.text).like(contains, escape="\\"))
     return query
+
+
+def _stands(apart: str | None) -> ColumnElement[bool]:
+    if apart is None:
+        return COUNTS
+    return mention.c.status == "aside" if apart == "aside" else mention.c.apart == apart
 
 
 def _escaped(text: str) -> str:

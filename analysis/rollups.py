@@ -40,9 +40,14 @@ class Sums(NamedTuple):
 Delta = dict[Key, Sums]
 
 
+def counts(mention: Mapping[str, Any]) -> bool:
+    """Whether a stored mention counts: neither set aside nor apart (unverified, unconfirmed, a note, a copy)."""
+    return mention["status"] != "aside" and mention["apart"] is None
+
+
 def contribution(mention: Mapping[str, Any]) -> Delta:
-    """What a stored mention adds; nothing once it is set aside."""
-    if mention["status"] == "aside":
+    """What a stored mention adds, if it counts."""
+    if not counts(mention):
         return {}
     company_id, day, source_id = mention["company_id"], mention["day"], mention["source_id"]
     rows = {Key(company_id, day, source_id, ALL): _sums(mention["label"], mention["score"], mention["rating"])}

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from analysis import alerts, rollups
+from analysis import alerts, copies, rollups
 from analysis.alerts import Finding
 from analysis.reading import ANALYSER, Reading
+from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
 from vigie import clock, db, due, ids, outbox
 from vigie.db.tables import alert, judgement, mention, rollup, webhook
@@ -23,18 +24,28 @@ from vigie.events import AlertRaised, Mention, Notify, Origin, encode
 
 Row = dict[str, Any]
 FRESH = timedelta(days=7)
+_MOST_COMPARED = 1_000
 STATUSES = ("new", "acknowledged", "done", "aside")
 LABELS = ("negative", "neutral", "positive")
 
+_STANDING = {"status", "apart", "copy_of", "relevance", "silent"}
 _READ = {"language", "label", "score", "confidence", "mixed", "themes", "because", "analyser"}
 _CONTENT = {
     "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
     "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
+    "platform", "translation", "cut", "expires_at", "expired",
 }  # fmt: skip
 
 
-def row_of(company: Mapping[str, Any], origin: Origin, one: Mention, read: Reading, notify: Notify) -> Row:
-    """A collected mention with its reading, as the row that will be stored."""
+def row_of(
+    company: Mapping[str, Any],
+    origin: Origin,
+    one: Mention,
+    read: Reading,
+    notify: Notify,
+    about: Relevance | None = None,
+) -> Row:
+    """A collected mention with its reading, and for a guarded source its relevance, as the row that will be stored."""
     content = {
         "url": one.url,
         "author": one.author,
@@ -44,6 +55,7 @@ def row_of(company: Mapping[str, Any], origin: Origin, one: Mention, read: Readi
         "rating_given": one.rating_given,
         "experienced_at": one.experienced_at,
         "reply": one.reply,
+        "translation": one.translation,
     }
     known = one.published_at if one.published_at_known else None
     return {
@@ -58,12 +70,26 @@ def row_of(company: Mapping[str, Any], origin: Origin, one: Mention, read: Readi
         "collected_at": one.collected_at,
         "stored_at": clock.now(),
         "edition_at": one.updated_at or one.collected_at,
-        "content_hash": ids.derived(*content.values(), known),
+        "content_hash": ids.derived(*content.values(), known, one.apart),
         "day": clock.local_day(one.published_at, company["timezone"]).isoformat(),
-        "status": "new",
+        "platform": one.platform,
+        "cut": one.cut,
+        "expires_at": one.expires_at,
+        "expired": False,
+        "apart": one.apart,
+        "copy_of": None,
+        **standing(about),
         "silent": notify == "never" or (notify == "fresh" and one.collected_at - one.published_at > FRESH),
         **read_fields(read),
     }
+
+
+def standing(about: Relevance | None) -> Row:
+    """The part of a row that its relevance decides; nobody doubts what comes from a firm's own sources."""
+    if about is None:
+        return {"relevance": None, "status": "new"}
+    shown = {"score": about.score, "reasons": list(about.reasons)}
+    return {"relevance": shown, "status": "new" if about.is_about_us else "aside"}
 
 
 def read_fields(read: Reading) -> Row:
@@ -92,35 +118,52 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
         if known and not _is_newer(row, known):
             continue
         decided = _judge(_replaced(known, row) if known else row, judged.get(row["id"], {}))
-        if known:
-            rollups.subtract(delta, rollups.contribution(known))
-        rollups.add(delta, rollups.contribution(decided))
+        _replace(delta, known, decided)
         stored[row["id"]] = decided
         (new if row["id"] in new or not known else changed)[row["id"]] = decided
+    _group_copies(connection, delta, new, changed)
     _insert(connection, list(new.values()))
-    _update(connection, list(changed.values()), _CONTENT | _READ | {"status"})
+    _update(connection, list(changed.values()), _CONTENT | _READ | _STANDING)
     write_rollups(connection, delta)
     _alert(connection, list(new.values()))
     _look_again(connection, [*new.values(), *changed.values()])
 
 
 def reread(connection: Connection, readings: Mapping[str, Row]) -> None:
-    """Replace the readings (`read_fields`) of stored mentions; judgements stand, nobody is alerted."""
+    """Replace `read_fields` or the `standing` of stored mentions; judgements stand, nobody is alerted."""
     stored = _locked(connection, set(readings))
     judged = _judgements(connection, set(stored))
     delta: Delta = {}
     changed = []
     for mention_id, known in stored.items():
         decided = _judge({**known, **readings[mention_id]}, judged.get(mention_id, {}))
-        rollups.subtract(delta, rollups.contribution(known))
-        rollups.add(delta, rollups.contribution(decided))
+        _replace(delta, known, decided)
         changed.append(decided)
-    _update(connection, changed, _READ)
+    _update(connection, changed, _READ | {"status", "relevance"})
     write_rollups(connection, delta)
 
 
+def expire(connection: Connection, limit: int = 500) -> int:
+    """Remove the words that a source's terms let us keep no longer; scores and stars stay. How many mentions."""
+    ripe = select(mention.c.id).where(mention.c.expires_at <= db.now(), ~mention.c.expired).limit(limit)
+    stored = _locked(connection, set(connection.scalars(ripe)))
+    gone: Row = {
+        "text": "",
+        "title": None,
+        "author": None,
+        "reply": None,
+        "translation": None,
+        "because": [],
+        "expired": True,
+    }
+    rows = [{**row, **gone, "themes": [{**one, "quote": ""} for one in row["themes"]]} for row in stored.values()]
+    _update(connection, rows, {*gone, "themes"})
+    return len(rows)
+
+
 def judge(connection: Connection, company_id: str, mention_id: str, aspect: str, value: str, by: str) -> Row:
-    """A person decides: `label`, `status` (new, acknowledged, done, aside), or `theme:<name>`. It stands for good.
+    """A person decides: `label`, `status` (new, acknowledged, done, aside), `theme:<name>`, or for a mail whose layout
+    was not known `confirmed` (yes, no). It stands for good. What is (not) about the firm teaches the guard.
 
     Raises `NotFoundError` for a mention of another firm, `InvalidInputError` for a value that is none.
     """
@@ -135,10 +178,11 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
     db.upsert(connection, judgement, [row], update=("value", "by", "at"))
     decided = _judge(known, {aspect: value})
     delta: Delta = {}
-    rollups.subtract(delta, rollups.contribution(known))
-    rollups.add(delta, rollups.contribution(decided))
-    _update(connection, [decided], _READ | {"status"})
+    _replace(delta, known, decided)
+    _update(connection, [decided], _READ | {"status", "apart"})
     write_rollups(connection, delta)
+    if aspect == "status" and known["relevance"] is not None:
+        due.schedule(connection, due.RELEVANCE, [company_id])
     return decided
 
 
@@ -214,25 +258,86 @@ def _is_newer(row: Row, known: Row) -> bool:
 
 def _replaced(known: Row, row: Row) -> Row:
     """A new edition of a known mention: it keeps its place, its status, and when it was first seen."""
-    kept = {name: known[name] for name in ("collected_at", "stored_at", "status", "silent")}
+    kept = {name: known[name] for name in ("collected_at", "stored_at", "silent", "copy_of")}
+    if known["apart"] == "copy" and row["apart"] is None:
+        kept["apart"] = "copy"
     if not row["published_at_known"]:
         kept |= {name: known[name] for name in ("published_at", "published_at_known", "day")}
     return {**row, **kept}
+
+
+def _replace(delta: Delta, known: Row | None, decided: Row) -> None:
+    if known:
+        rollups.subtract(delta, rollups.contribution(known))
+    rollups.add(delta, rollups.contribution(decided))
+
+
+def _group_copies(connection: Connection, delta: Delta, new: dict[str, Row], changed: dict[str, Row]) -> None:
+    """What says the same as a mention that counts becomes its copy; a fuller edition of a review takes its place."""
+    earlier: dict[str, Row] = {}
+    for row in [row for row in new.values() if rollups.counts(row) and copies.may_be_copy(row)]:
+        others = {**_neighbours(connection, row), **changed, **earlier}
+        same = (one for one in others.values() if rollups.counts(one) and copies.may_be_copy(one))
+        twin = copies.twin(row, (one for one in same if one["company_id"] == row["company_id"]))
+        earlier[row["id"]] = row
+        if twin is None:
+            continue
+        fuller, lesser = (row, twin) if copies.is_fuller(row, twin) else (twin, row)
+        copy = {**lesser, "apart": "copy", "copy_of": fuller["id"]}
+        _replace(delta, lesser, copy)
+        (new if copy["id"] in new else changed)[copy["id"]] = copy
+        earlier[copy["id"]] = copy
+        if fuller is row:
+            _take_place(connection, delta, new, copy, row)
+
+
+def _take_place(connection: Connection, delta: Delta, new: dict[str, Row], copy: Row, row: Row) -> None:
+    """What was decided of the lesser edition holds for the fuller one, which alerts nobody a second time."""
+    judged = _judgements(connection, {copy["id"]}).get(copy["id"], {})
+    by = {"company_id": row["company_id"], "by": "copy", "at": clock.now()}
+    rows = [{"mention_id": row["id"], "aspect": aspect, "value": value, **by} for aspect, value in judged.items()]
+    db.upsert(connection, judgement, rows)
+    decided = {**_judge(row, judged), "silent": row["silent"] or not copy["silent"]}
+    _replace(delta, row, decided)
+    new[row["id"]] = decided
+    connection.execute(update(mention).where(mention.c.copy_of == copy["id"]).values(copy_of=row["id"]))
+
+
+def _neighbours(connection: Connection, row: Row) -> dict[str, Row]:
+    """The firm's mentions of about that time that may say the same, locked; the earliest heard first."""
+    around = timedelta(days=max(copies.REVIEW_DAYS, copies.STORY_DAYS))
+    query = (
+        select(mention)
+        .where(
+            mention.c.company_id == row["company_id"],
+            mention.c.published_at.between(row["published_at"] - around, row["published_at"] + around),
+            mention.c.apart.is_(None),
+            mention.c.platform.is_not(None) if row["platform"] else mention.c.relevance.is_not(None),
+        )
+        .order_by(mention.c.stored_at, mention.c.id)
+        .limit(_MOST_COMPARED)
+    )
+    return {one["id"]: dict(one) for one in connection.execute(db.locking(connection, query)).mappings()}
 
 
 def _judge(row: Row, judged: Mapping[str, str]) -> Row:
     decided = {**row, "themes": [dict(theme) for theme in row["themes"]]}
     decided["label"] = judged.get("label", row["label"])
     decided["status"] = judged.get("status", row["status"])
+    if row["apart"] == "unconfirmed" and "confirmed" in judged:
+        if judged["confirmed"] == "yes":
+            decided["apart"] = None
+        else:
+            decided["status"] = "aside"
     for theme in decided["themes"]:
         theme["label"] = judged.get(f"theme:{theme['theme']}", theme["label"])
     return decided
 
 
 def _check(aspect: str, value: str) -> None:
-    allowed = STATUSES if aspect == "status" else LABELS
-    if aspect not in {"label", "status"} and not aspect.startswith("theme:"):
-        raise InvalidInputError(f"unknown aspect {aspect!r}: label, status or theme:<name>")
+    allowed = {"status": STATUSES, "confirmed": ("yes", "no")}.get(aspect, LABELS)
+    if aspect not in {"label", "status", "confirmed"} and not aspect.startswith("theme:"):
+        raise InvalidInputError(f"unknown aspect {aspect!r}: label, status, confirmed or theme:<name>")
     if value not in allowed:
         raise InvalidInputError(f"{aspect} is one of {', '.join(allowed)}")
 
@@ -282,7 +387,7 @@ def _look_again(connection: Connection, rows: list[Row]) -> None:
     """The windows that hold these mentions are looked at soon, outside this transaction."""
     since: dict[str, str] = {}
     for row in rows:
-        if not row["silent"]:
+        if not row["silent"] and rollups.counts(row):
             since[row["company_id"]] = min(since.get(row["company_id"], row["day"]), row["day"])
     if since:
         due.schedule(connection, due.ALERTS, list(since), since=since)

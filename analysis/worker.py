@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, select
 
-from analysis import alerts, queries, reading, store
+from analysis import alerts, homonyms, queries, reading, store, watch
+from analysis.relevance import Taught
 from vigie import clock, db, due
 from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
@@ -31,6 +32,7 @@ class Analysis:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._companies: dict[str, Mapping[str, Any]] = {}
+        self._taught: dict[str, Taught] = {}
 
     def prepare(self, records: Sequence[Record]) -> Prepared:
         prepared = Prepared(work=[])
@@ -44,13 +46,13 @@ class Analysis:
                 prepared.dead.append(DeadLetter(record, str(error), record.value))
             else:
                 events.append((record, event))
-        self._learn({event.company_id for _, event in events})
+        self._learn(events)
         for record, event in events:
             firm = self._companies.get(event.company_id)
             if firm is None:
                 prepared.dead.append(DeadLetter(record, f"unknown company {event.company_id!r}", record.value))
                 continue
-            prepared.work.extend(_rows(firm, event))
+            prepared.work.extend(self._rows(firm, event))
             prepared.dead.extend(_dead_parts(record, event))
         return prepared
 
@@ -60,24 +62,30 @@ class Analysis:
         )
         store.store(connection, [row for row in work if row["company_id"] in present])
 
-    def _learn(self, company_ids: set[str]) -> None:
-        """Read the firms anew for each batch: one may have been added, or its time zone changed."""
+    def _learn(self, events: Sequence[tuple[Record, MentionsCollected]]) -> None:
+        """Read the firms anew for each batch: one may have been added, renamed, or have taught its guard."""
         with db.reading(self._engine) as connection:
-            rows = connection.execute(select(company).where(company.c.id.in_(company_ids))).mappings().all()
-        self._companies = {row["id"]: dict(row) for row in rows}
+            ours = company.c.id.in_({event.company_id for _, event in events})
+            self._companies = {
+                row["id"]: dict(row) for row in connection.execute(select(company).where(ours)).mappings()
+            }
+            guarded = {event.company_id for _, event in events if event.source.guarded} & set(self._companies)
+            self._taught = {one: homonyms.taught(connection, self._companies[one]) for one in guarded}
 
-
-def _rows(firm: Mapping[str, Any], event: MentionsCollected) -> list[store.Row]:
-    return [
-        store.row_of(
-            firm,
-            event.source,
-            one,
-            reading.read(one.text, title=one.title, hint=one.language, rating=one.rating, default=firm["language"]),
-            event.notify,
-        )
-        for one in event.mentions
-    ]
+    def _rows(self, firm: Mapping[str, Any], event: MentionsCollected) -> list[store.Row]:
+        guarded = event.source.guarded
+        taught = self._taught.get(firm["id"], homonyms.NOTHING)
+        return [
+            store.row_of(
+                firm,
+                event.source,
+                one,
+                reading.read(one.text, title=one.title, hint=one.language, rating=one.rating, default=firm["language"]),
+                event.notify,
+                homonyms.about(firm, one.title, one.text, one.url, taught) if guarded else None,
+            )
+            for one in event.mentions
+        ]
 
 
 def _dead_parts(record: Record, event: MentionsCollected) -> list[DeadLetter]:
@@ -109,7 +117,7 @@ class Worker:
         if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
             return handled
         self._looked_at = time.monotonic()
-        return handled + look(self._engine)
+        return handled + look(self._engine) + homonyms.decide_due(self._engine) + watch.look_due(self._engine)
 
     def close(self) -> None:
         self._subscription.close()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 Label = Literal["negative", "neutral", "positive"]
+Apart = Literal["aside", "unverified", "unconfirmed", "note", "copy"]
 
 
 def _storable(value: Any) -> Any:
@@ -28,6 +29,7 @@ class CompanyIn(In):
     siren: Annotated[str, Field(pattern=r"^\d{9}(\d{5})?$")] | None = None
     sector: Annotated[str, Field(max_length=16)] | None = None
     aliases: Annotated[list[Line], Field(max_length=50)] = []
+    website: Line | None = None
     language: Literal["fr", "en"] = "fr"
     timezone: Line = "Europe/Paris"
 
@@ -43,6 +45,7 @@ class Company(BaseModel):
     siren: str | None
     sector: str | None
     aliases: list[str]
+    website: str | None
     language: str
     timezone: str
     created_at: datetime
@@ -86,6 +89,8 @@ class Source(BaseModel):
     failing_since: datetime | None
     polled_at: datetime | None
     received_at: datetime | None
+    next_poll_at: datetime | None
+    findings: list[str] | None
 
 
 class SourceName(BaseModel):
@@ -135,6 +140,11 @@ class Mention(BaseModel):
     relevance: Relevance
     reply: str | None
     status: str
+    platform: str | None
+    translation: str | None
+    cut: bool
+    apart: str | None
+    copy_of: str | None
 
 
 class Mentions(BaseModel):

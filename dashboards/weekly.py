@@ -132,7 +132,7 @@ def _of_week(
         select(mention)
         .where(
             mention.c.company_id == firm["id"],
-            mention.c.status != "aside",
+            queries.COUNTS,
             mention.c.day.between(week.first.isoformat(), week.last.isoformat()),
         )
         .order_by(mention.c.published_at.desc(), mention.c.id)
@@ -148,7 +148,7 @@ def _late(connection: Connection, firm: Mapping[str, Any], week: Week, recipient
         select(mention)
         .where(
             mention.c.company_id == firm["id"],
-            mention.c.status != "aside",
+            queries.COUNTS,
             ~mention.c.silent,
             mention.c.day < week.first.isoformat(),
             mention.c.stored_at >= clock.midnight(week.first, firm["timezone"]),

@@ -9,27 +9,32 @@ from selectolax.lexbor import LexborHTMLParser
 
 from vigie.events import MOST_TEXT
 
+LONGER = MOST_TEXT + 1
 _BREAKS = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|section|article)\b[^>]*>", re.I)
 _UNSEEN = re.compile(r"<(script|style|template|noscript|iframe|svg|math)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 _MARKUP = re.compile(r"<[a-zA-Z!/?]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w+);")
+_DOUBLE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 _SPACES = re.compile(r"[^\S\n\u00a0\u202f]+")
 _LINES = re.compile(r" ?\n[ \n]*")
 _MOST_MARKUP = 400_000  # what is read of one entry: twenty times what is kept
 
 
 def plain(text: str | None, *, most: int = MOST_TEXT) -> str:
-    """`text` as it was written: no character but those that cannot be stored is lost, and it is at most `most` long."""
+    """`text` as it was written, at most `most` long: nothing is lost but what cannot be stored, and spare spaces."""
     if not text:
         return ""
     kept = "".join(letter for letter in text[: most * 4] if letter in "\n\t" or not _is_control(letter))
     return _folded(kept)[:most]
 
 
-def text_of(markup: str | None, *, most: int = MOST_TEXT) -> str:
-    """What a reader sees of `markup` (HTML, or text that holds none)."""
+def text_of(markup: str | None, *, most: int = LONGER) -> str:
+    """What a reader sees of `markup` (HTML, or text that holds none).
+
+    Up to `LONGER` than what is kept of a mention's text, so that one that is cut is known as such.
+    """
     if not markup:
         return ""
-    markup = markup[:_MOST_MARKUP]
+    markup = repaired(markup[:_MOST_MARKUP])
     if not _MARKUP.search(markup):
         return plain(markup, most=most)
     body = LexborHTMLParser(_BREAKS.sub(lambda tag: "\n" + tag[0], _UNSEEN.sub(" ", markup))).body
@@ -46,6 +51,24 @@ def link(address: str | None) -> str | None:
         return address if parts.scheme.lower() in {"http", "https"} and parts.hostname else None
     except ValueError:
         return None
+
+
+def repaired(text: str) -> str:
+    """UTF-8 that somebody read as Windows-1252 ("trÃ¨s"), put right; anything that is not surely that stays."""
+    if not _DOUBLE.search(text):
+        return text
+    try:
+        return "".join(map(_as_cp1252, text)).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _as_cp1252(letter: str) -> str:
+    """The letter whose code is the byte that Windows-1252 writes for it (five bytes stand for themselves)."""
+    try:
+        return letter.encode("cp1252").decode("latin-1")
+    except UnicodeEncodeError:
+        return letter
 
 
 def _is_control(letter: str) -> bool:

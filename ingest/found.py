@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.clean import link, plain
 from vigie import clock, ids
-from vigie.events import Mention
+from vigie.events import MOST_TEXT, Apart, Mention
 
 _OLDEST = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -32,6 +32,9 @@ class Found:
     updated_at: datetime | None = None
     experienced_at: datetime | None = None
     reply: str | None = None
+    platform: str | None = None
+    translation: str | None = None
+    apart: Apart | None = None
 
 
 def mentions(company_id: str, namespace: str, found: Iterable[Found], *, numbered: bool = False) -> list[Mention]:
@@ -67,7 +70,8 @@ def _mention(mention_id: str, one: Found, collected_at: datetime) -> Mention:
         published_at, known = collected_at, False  # a missing, absurd or future date is our first sight of it
     return Mention(
         id=mention_id,
-        text=one.text,
+        text=plain(one.text),
+        cut=len(one.text) > MOST_TEXT,
         published_at=published_at,
         published_at_known=known,
         collected_at=collected_at,
@@ -79,5 +83,8 @@ def _mention(mention_id: str, one: Found, collected_at: datetime) -> Mention:
         rating_given=plain(one.rating_given, most=64) or None,
         experienced_at=one.experienced_at,
         updated_at=one.updated_at,
-        reply=one.reply,
+        reply=plain(one.reply) or None,
+        platform=one.platform,
+        translation=plain(one.translation) or None,
+        apart=one.apart,
     )

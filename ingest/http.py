@@ -1,10 +1,5 @@
-"""The only place that opens sockets to strangers: polite, bounded, and blind to private networks.
+"""The only place that opens sockets to strangers: polite, bounded, and blind to private networks."""
 
-Addresses are checked where the connection is made: a name is resolved once, every address of it that is not global is
-refused, and the connection goes to the address that was checked. So redirects and DNS rebinding change nothing.
-"""
-
-import ipaddress
 import socket
 import ssl
 import time
@@ -18,6 +13,8 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from ingest.net import Allowed, UnreachableError, resolved
+from ingest.polite import Gate, Origin, Robots
 from vigie import __version__, clock
 from vigie.errors import SourceError
 
@@ -26,9 +23,7 @@ MOST_BYTES = 10_000_000  # decompressed
 _TIMEOUT = httpx2.Timeout(15, connect=10)
 _WHOLE = 30.0  # seconds, for everything that one fetch takes
 _MOST_REDIRECTS = 5
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PRIVATE = {"authorization", "apikey", "cookie"}  # not for the host that a redirect leads to
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +35,6 @@ class Answer:
     body: bytes
     url: str
     moved_to: str | None = None
-
-
-class Allowed:
-    """Hosts, `host:port` pairs and networks that may be reached although they are private (VIGIE_ALLOW_HOSTS)."""
-
-    def __init__(self, entries: Iterable[str] = ()) -> None:
-        self._hosts: set[str] = set()
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        for entry in entries:
-            try:
-                self._networks.append(ipaddress.ip_network(entry, strict=False))
-            except ValueError:
-                self._hosts.add(entry.lower())
-
-    def __call__(self, host: str, port: int, address: Address) -> bool:
-        """Whether `address`, which `host` resolved to, may be connected to."""
-        named = {host.lower(), f"{host.lower()}:{port}", f"{address}:{port}"} & self._hosts
-        return bool(named) or is_global(address) or any(address in network for network in self._networks)
-
-
-def is_global(address: Address) -> bool:
-    """Whether it lies on the public internet, whatever form it is written in."""
-    inner = _embedded(address)
-    if inner is not None:
-        return is_global(inner)
-    return address.is_global and not address.is_multicast
-
-
-def _embedded(address: Address) -> Address | None:
-    """The IPv4 address inside an IPv6-mapped, 6to4, Teredo or NAT64 one."""
-    if not isinstance(address, ipaddress.IPv6Address):
-        return None
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
 class _Guarded(httpcore2.NetworkBackend):
@@ -91,18 +51,11 @@ class _Guarded(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        address = self._checked(host, port)
-        return self._backend.connect_tcp(str(address), port, timeout, local_address, socket_options)
-
-    def _checked(self, host: str, port: int) -> Address:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"the name {host} is not known") from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-        if not all(self._allowed(host, port, address) for address in addresses):
-            raise httpcore2.ConnectError(f"{host} is an address of a private network")
-        return addresses[0]
+            address = resolved(host, port, self._allowed)
+        except UnreachableError as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        return self._backend.connect_tcp(str(address), port, timeout, local_address, socket_options)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -136,22 +89,61 @@ def client(allow_hosts: Iterable[str] = ()) -> httpx2.Client:
     )
 
 
-def get(http: httpx2.Client, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Fetch `url`, through at most five redirects, within ten megabytes and thirty seconds.
+class Web:
+    """One worker's way to strangers: at most two requests at a time to an origin, a second apart."""
 
-    Raises `SourceError` in words for the owner of the source.
-    """
-    until, moved_to, all_permanent = time.monotonic() + _WHOLE, None, True
-    for _ in range(_MOST_REDIRECTS + 1):
-        check_address(url)
-        answer = _get_once(http, url, headers or {}, until)
-        location = answer.headers.get("location")
-        if answer.status not in {301, 302, 303, 307, 308} or not location:
-            return Answer(answer.status, answer.headers, answer.body, url, moved_to)
-        all_permanent = all_permanent and answer.status in {301, 308}
-        url = _joined(url, location)
-        moved_to = url if all_permanent else moved_to
-    raise SourceError("the address leads from redirect to redirect and never arrives")
+    def __init__(self, allow_hosts: Iterable[str] = (), *, delay: float = 1.0) -> None:
+        entries = tuple(allow_hosts)
+        self._allowed = Allowed(entries)
+        self._http = client(entries)
+        self._gate = Gate(delay, self._allowed)
+        self._robots = Robots(self._robots_txt)
+
+    def __enter__(self) -> "Web":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, as_robot: bool = False) -> Answer:
+        """Fetch `url`, through at most five redirects, within ten megabytes and thirty seconds.
+
+        With `as_robot`, only what the site's robots.txt allows. Raises `SourceError` in words for the owner of the
+        source, `BusyError` when the origin had its share of requests for now.
+        """
+        until, moved_to, all_permanent = time.monotonic() + _WHOLE, None, True
+        for _ in range(_MOST_REDIRECTS + 1):
+            check_address(url)
+            if as_robot:
+                self._robots.check(url)
+            answer = self._get_once(url, headers or {}, until)
+            location = answer.headers.get("location")
+            if answer.status not in {301, 302, 303, 307, 308} or not location:
+                return Answer(answer.status, answer.headers, answer.body, url, moved_to)
+            all_permanent = all_permanent and answer.status in {301, 308}
+            if _origin(next_url := _joined(url, location)) != _origin(url):
+                headers = {name: value for name, value in (headers or {}).items() if name.lower() not in _PRIVATE}
+            url = next_url
+            moved_to = url if all_permanent else moved_to
+        raise SourceError("the address leads from redirect to redirect and never arrives")
+
+    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+        """A TCP connection for another protocol than HTTP. Raises `OSError`."""
+        return socket.create_connection((str(resolved(host, port, self._allowed)), port), timeout)
+
+    def _robots_txt(self, url: str) -> tuple[int, bytes]:
+        answer = self.get(url)
+        return answer.status, answer.body
+
+    def _get_once(self, url: str, headers: Mapping[str, str], until: float) -> Answer:
+        with self._gate.passing(_origin(url)) as origin:
+            answer = _get_once(self._http, url, headers, until)
+            if answer.status in {429, 503} and (pause := retry_after(answer.headers.get("retry-after"))):
+                self._gate.hold(origin, pause)
+            return answer
 
 
 def check_address(url: str) -> None:
@@ -221,6 +213,11 @@ def _bounded(response: httpx2.Response, until: float) -> bytes:
             raise SourceError("its answer takes longer than 30 seconds")
         parts.append(part)
     return b"".join(parts)
+
+
+def _origin(url: str) -> Origin:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _joined(url: str, location: str) -> str:

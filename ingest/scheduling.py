@@ -1,53 +1,96 @@
 """Polling what is due: claim, ask, append to the log, and only then remember the source's cursor.
 
-Any number of workers share the sources: each is claimed by compare-and-set, with a lease. A source that fails stops
-nobody else; why it fails is written on it for its owner.
+Any number of workers share the sources: each is claimed by compare-and-set, with a lease. Threads only ask; what they
+bring is written by the caller's thread, many polls at once. A source that fails stops nobody else; why it fails is
+written on it for its owner.
 """
 
 import random
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-import httpx2
 import structlog
-from sqlalchemy import Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from ingest import collect, sources_store
-from ingest import http as web
+from ingest import collect, rhythm, sources_store
 from ingest.found import mentions
+from ingest.http import Web
+from ingest.polite import BusyError
 from ingest.source import Poll
 from ingest.sources import KINDS
 from vigie import clock, db, due
 from vigie.db.tables import source
-from vigie.errors import SourceError, UnavailableError
-from vigie.log import EventLog
+from vigie.errors import SourceError, UnavailableError, VigieError
+from vigie.events import Mention
+from vigie.log import MENTIONS, EventLog
+from vigie.secrets import Vault
 
 logger = structlog.get_logger(__name__)
 
-INTERVAL = timedelta(minutes=15)
-_LEASE = timedelta(minutes=3)  # a poll ends within 30 seconds for each of at most two requests
+_LEASE = timedelta(minutes=5)  # a poll of several pages ends before; what its connector fetches is bounded
 _MOST_BACK_OFF = timedelta(days=1)
+_PATIENCE = 0.5  # seconds to wait for the polls that run
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed source."""
+
+    timer: due.Timer
+    row: RowMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from one poll, decided before anything is written."""
+
+    job: Job
+    again_at: datetime | None
+    values: dict[str, Any] = field(default_factory=dict)
+    mentions: Sequence[Mention] = ()
+    poll: Poll | None = None
 
 
 class Collector:
     """An ingest worker's hands: polls sources, several at a time."""
 
-    def __init__(self, engine: Engine, log: EventLog, *, allow_hosts: Iterable[str] = (), threads: int = 8) -> None:
-        self._engine, self._log, self._threads = engine, log, threads
-        self._http = web.client(allow_hosts)
+    def __init__(
+        self,
+        engine: Engine,
+        log: EventLog,
+        *,
+        allow_hosts: Iterable[str] = (),
+        vault: Vault | None = None,
+        threads: int = 8,
+        delay: float = 1.0,
+    ) -> None:
+        self._engine, self._log, self._vault = engine, log, vault
+        self._web = Web(allow_hosts, delay=delay)
+        self._most = threads * 4
+        self._pool = ThreadPoolExecutor(threads, "poll")
+        self._running: set[Future[Outcome]] = set()
+        self._put_off: set[str] = set()
 
     def close(self) -> None:
-        self._http.close()
+        self._pool.shutdown(cancel_futures=True)
+        self._web.close()
 
-    def poll_due(self, limit: int = 50) -> int:
-        """Poll what is due now; how many sources that was."""
-        timers = due.claim(self._engine, due.POLL, limit=limit, lease=_LEASE)
-        if timers:
-            with ThreadPoolExecutor(min(self._threads, len(timers)), "poll") as pool:
-                list(pool.map(self._poll, timers))
-        return len(timers)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs, and nothing waits for its host to be free."""
+        return not self._running and not self._put_off
+
+    def poll_due(self) -> int:
+        """Start what is due, as far as there is room, and write down what has come; how much that was."""
+        started = self._start(self._most - len(self._running))
+        if not self._running:
+            return started
+        done, self._running = wait(self._running, _PATIENCE, FIRST_COMPLETED)
+        self._settle([future.result() for future in done])
+        return started + len(done) + len(self._running)
 
     def make_all_due(self) -> None:
         """Poll every source at the next turn, due or not."""
@@ -56,65 +99,127 @@ class Collector:
             every = select(source.c.id).where(source.c.kind.in_(polled), ~source.c.paused)
             due.schedule(connection, due.POLL, list(connection.scalars(every)))
 
-    def _poll(self, timer: due.Timer) -> None:
-        """Never raises: the polls beside this one go on."""
-        try:
-            with db.reading(self._engine) as connection:
-                row = connection.execute(select(source).where(source.c.id == timer.key)).mappings().one_or_none()
+    def _start(self, room: int) -> int:
+        timers = due.claim(self._engine, due.POLL, limit=room, lease=_LEASE) if room > 0 else []
+        if not timers:
+            return 0
+        with db.reading(self._engine) as connection:
+            query = select(source).where(source.c.id.in_([timer.key for timer in timers]))
+            rows = {row["id"]: row for row in connection.execute(query).mappings()}
+        gone = []
+        for timer in timers:
+            self._put_off.discard(timer.key)
+            row = rows.get(timer.key)
             if row is None or row["paused"]:
-                with db.writing(self._engine) as connection:
+                gone.append(timer)
+            else:
+                self._running.add(self._pool.submit(self._poll, Job(timer, row)))
+        if gone:
+            with db.writing(self._engine) as connection:
+                for timer in gone:
                     due.finish(connection, timer)
-                return
-            self._poll_source(timer, row)
-        except UnavailableError as error:
-            logger.warning("poll_put_off", source=timer.key, error=str(error))  # the lease ends, and it is due again
+        return len(timers)
 
-    def _poll_source(self, timer: due.Timer, row: RowMapping) -> None:
+    def _poll(self, job: Job) -> Outcome:
+        """Runs in a thread of its own, writes nothing, never raises: the polls beside this one go on."""
+        row = job.row
         try:
-            poll = KINDS[row["kind"]].poll(self._http, row["target"], row["options"], row["cursor"])
+            options = sources_store.options(row, self._vault)
+            cursor = {name: value for name, value in row["cursor"].items() if name != rhythm.SEEN}
+            poll = KINDS[row["kind"]].poll(self._web, row["target"], options, cursor)
+            return _succeeded(job, poll)
+        except BusyError as error:
+            return _put_off(job, error)
         except SourceError as error:
-            self._failed(timer, row, error)
-        except httpx2.HTTPError as error:
-            self._failed(timer, row, SourceError(f"it cannot be reached: {error}"))
+            return _failed(job, error)
+        except VigieError as error:
+            return _failed(job, SourceError(str(error)))
         except Exception as error:  # a connector's mistake is that source's failure, not the worker's end
             logger.exception("connector_failed", source=row["id"], kind=row["kind"])
-            self._failed(timer, row, SourceError(f"Vigie could not read it ({type(error).__name__}: {error})"[:500]))
-        else:
-            self._succeeded(timer, row, poll)
+            return _failed(job, SourceError(f"Vigie could not read it ({type(error).__name__}: {error})"[:500]))
 
-    def _succeeded(self, timer: due.Timer, row: RowMapping, poll: Poll) -> None:
-        found = mentions(row["company_id"], sources_store.namespace(row), poll.found)
-        notify = "fresh" if row["polled_at"] else "never"
-        collect.append(self._log, row["company_id"], sources_store.origin(row), found, notify=notify)  # type: ignore[arg-type]
-        values: dict[str, Any] = {
-            "cursor": poll.cursor,
-            "polled_at": clock.now(),
-            "error": None,
-            "failures": 0,
-            "failing_since": None,
-        }
-        if poll.moved_to:
-            values["target"] = poll.moved_to
-        with db.writing(self._engine) as connection:
-            if not due.finish(connection, timer, again_at=clock.now() + INTERVAL * random.uniform(0.9, 1.1)):  # noqa: S311
-                return  # claimed by another since: its cursor stands
-            connection.execute(update(source).where(source.c.id == row["id"]).values(**values))
-            if found or row["listening_since"] is None:
-                sources_store.received(connection, row, None)
+    def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        """The log first, then the cursors; what an outage leaves undone is due again when its lease ends."""
+        try:
+            self._append(outcomes)
+            with db.writing(self._engine) as connection:
+                for outcome in outcomes:
+                    self._write(connection, outcome)
+        except UnavailableError as error:
+            logger.warning("polls_put_off", sources=len(outcomes), error=str(error))
 
-    def _failed(self, timer: due.Timer, row: RowMapping, error: SourceError) -> None:
-        logger.info("source_failed", source=row["id"], kind=row["kind"], error=str(error))
-        failures = row["failures"] + 1
-        wait = min(INTERVAL * 2 ** min(failures - 1, 10), _MOST_BACK_OFF)
-        if error.retry_after:
-            wait = max(wait, min(timedelta(seconds=error.retry_after), _MOST_BACK_OFF))
-        moment = clock.now()
-        values = {
-            "error": str(error)[:1_000],
-            "failures": failures,
-            "failing_since": row["failing_since"] or moment,
-            "paused": error.permanent,
-        }
-        with db.writing(self._engine) as connection:
-            if due.finish(connection, timer, again_at=None if error.permanent else moment + wait):
-                connection.execute(update(source).where(source.c.id == row["id"]).values(**values))
+    def _append(self, outcomes: Sequence[Outcome]) -> None:
+        messages = [
+            message
+            for one in outcomes
+            if one.mentions
+            for message in collect.messages(
+                one.job.row["company_id"],
+                sources_store.origin(one.job.row),
+                one.mentions,
+                "fresh" if one.job.row["polled_at"] else "never",
+            )
+        ]
+        if messages:
+            self._log.append(MENTIONS, messages)
+
+    def _write(self, connection: Connection, outcome: Outcome) -> None:
+        job, poll = outcome.job, outcome.poll
+        if not due.finish(connection, job.timer, again_at=outcome.again_at):
+            return  # claimed by another since: its cursor stands
+        if not outcome.values:
+            self._put_off.add(job.timer.key)
+            return
+        connection.execute(update(source).where(source.c.id == job.row["id"]).values(**outcome.values))
+        if poll is None:
+            return
+        if outcome.mentions or job.row["listening_since"] is None:
+            sources_store.received(connection, job.row, came=bool(outcome.mentions))
+        if poll.aggregates:
+            sources_store.observe(connection, job.row, poll.aggregates)
+
+
+def _succeeded(job: Job, poll: Poll) -> Outcome:
+    row, kind = job.row, KINDS[job.row["kind"]]
+    found = mentions(row["company_id"], sources_store.namespace(row), poll.found)
+    # What the last poll held already is not sent again: most of a feed is what it was.
+    seen = rhythm.digests(found) if poll.found else row["cursor"].get(rhythm.SEEN, [])
+    known = set(row["cursor"].get(rhythm.SEEN, ()))
+    new = [one for one in found if rhythm.digest(one) not in known]
+    every = rhythm.next_wait(row["every"], kind.rhythm, brought=bool(new), first=row["polled_at"] is None)
+    values: dict[str, Any] = {
+        "cursor": {**poll.cursor, rhythm.SEEN: seen},
+        "every": int(every.total_seconds()),
+        "polled_at": clock.now(),
+        "error": None,
+        "failures": 0,
+        "failing_since": None,
+    }
+    if poll.moved_to:
+        values["target"] = poll.moved_to
+    if poll.findings is not None:
+        values["findings"] = list(poll.findings)
+    pause = timedelta(0) if poll.more else every * random.uniform(0.9, 1.1)  # noqa: S311
+    return Outcome(job, clock.now() + pause, values, new, poll)
+
+
+def _failed(job: Job, error: SourceError) -> Outcome:
+    row, moment = job.row, clock.now()
+    logger.info("source_failed", source=row["id"], kind=row["kind"], error=str(error))
+    failures = row["failures"] + 1
+    shortest, _ = KINDS[row["kind"]].rhythm
+    pause = min(shortest * 2 ** min(failures - 1, 10), _MOST_BACK_OFF) * random.uniform(0.9, 1.1)  # noqa: S311
+    if error.retry_after:
+        pause = max(pause, min(timedelta(seconds=error.retry_after), _MOST_BACK_OFF))
+    values = {
+        "error": str(error)[:1_000],
+        "failures": failures,
+        "failing_since": row["failing_since"] or moment,
+        "paused": error.permanent,
+    }
+    return Outcome(job, None if error.permanent else moment + pause, values)
+
+
+def _put_off(job: Job, error: BusyError) -> Outcome:
+    wait_for = (error.retry_after or 1.0) * random.uniform(1.0, 2.0)  # noqa: S311
+    return Outcome(job, clock.now() + timedelta(seconds=wait_for))

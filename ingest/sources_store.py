@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 
+from ingest.source import Aggregate
 from ingest.sources import KINDS
 from vigie import clock, db, due, ids
-from vigie.db.tables import company, location, mention, rollup, source
+from vigie.db.tables import aggregate, company, location, mention, rollup, source
+from vigie.db.tables import due as due_table
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
+from vigie.secrets import Vault
 
-_CHANGEABLE = {"name", "target", "options", "location_id", "paused"}
+_CHANGEABLE = {"name", "target", "options", "sealed", "location_id", "paused"}
 
 
 def add(
@@ -25,11 +28,16 @@ def add(
     name: str | None = None,
     options: Mapping[str, str] | None = None,
     location_id: str | None = None,
+    vault: Vault | None = None,
 ) -> str:
-    """A new source; its id. A polled one is due at once. Raises `InvalidInputError`."""
+    """A new source; its id. A polled one is due at once. Its secret options need a `vault`.
+
+    Raises `InvalidInputError`.
+    """
     if kind not in KINDS:
         raise InvalidInputError(f"unknown kind {kind!r}: one of {', '.join(KINDS)}")
-    values = {"target": target, "name": name or target, "options": dict(options or {}), "location_id": location_id}
+    values = {"target": target, "name": name or target, "location_id": location_id}
+    values |= _sealed(kind, dict(options or {}), vault)
     _check(connection, company_id, values)
     source_id = ids.drawn("so")
     connection.execute(
@@ -42,9 +50,11 @@ def add(
     return source_id
 
 
-def change(connection: Connection, source_id: str, values: Mapping[str, Any]) -> None:
+def change(connection: Connection, source_id: str, values: Mapping[str, Any], vault: Vault | None = None) -> None:
     """Set some of a source's fields; a new target is polled from scratch."""
     row = get(connection, source_id)
+    if "options" in values:
+        values = {**values, **_sealed(row["kind"], dict(values["options"]), vault)}
     values = {name: value for name, value in values.items() if name in _CHANGEABLE}
     _check(connection, row["company_id"], values)
     if values.get("target", row["target"]) != row["target"]:
@@ -58,6 +68,7 @@ def change(connection: Connection, source_id: str, values: Mapping[str, Any]) ->
 def remove(connection: Connection, source_id: str, *, with_mentions: bool = False) -> None:
     """Stop listening there; what was collected stays, unless `with_mentions`."""
     due.cancel(connection, due.POLL, source_id)
+    connection.execute(delete(aggregate).where(aggregate.c.source_id == source_id))
     connection.execute(delete(source).where(source.c.id == source_id))
     if with_mentions:
         connection.execute(delete(mention).where(mention.c.source_id == source_id))
@@ -66,7 +77,7 @@ def remove(connection: Connection, source_id: str, *, with_mentions: bool = Fals
 
 def get(connection: Connection, source_id: str) -> RowMapping:
     """One source; raises `NotFoundError`."""
-    row = connection.execute(select(source).where(source.c.id == source_id)).mappings().one_or_none()
+    row = connection.execute(_with_next_poll().where(source.c.id == source_id)).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"there is no source {source_id!r}")
     return row
@@ -74,8 +85,14 @@ def get(connection: Connection, source_id: str) -> RowMapping:
 
 def of_company(connection: Connection, company_id: str) -> Sequence[RowMapping]:
     """A firm's sources, oldest first."""
-    ours = select(source).where(source.c.company_id == company_id)
+    ours = _with_next_poll().where(source.c.company_id == company_id)
     return connection.execute(ours.order_by(source.c.created_at, source.c.id)).mappings().all()
+
+
+def _with_next_poll() -> Select[Any]:
+    """Sources, and when each is asked next."""
+    timer = and_(due_table.c.kind == due.POLL, due_table.c.key == source.c.id)
+    return select(source, due_table.c.due_at.label("next_poll_at")).outerjoin(due_table, timer)
 
 
 def named(connection: Connection, company_id: str, kind: str, name: str) -> RowMapping:
@@ -87,7 +104,14 @@ def named(connection: Connection, company_id: str, kind: str, name: str) -> RowM
 
 def origin(row: RowMapping) -> Origin:
     """The source as its events name it."""
-    return Origin(row["id"], row["kind"], row["name"], row["location_id"])
+    guarded = KINDS[row["kind"]].guarded
+    return Origin(row["id"], row["kind"], row["name"], row["location_id"], guarded)
+
+
+def options(row: RowMapping, vault: Vault | None) -> dict[str, str]:
+    """A source's options, its secrets among them. Raises `SettingsError` when the key is not the one they need."""
+    secrets = json.loads(vault.decrypt(row["sealed"])) if row["sealed"] and vault else {}
+    return {**row["options"], **secrets}
 
 
 def namespace(row: RowMapping) -> str:
@@ -95,24 +119,53 @@ def namespace(row: RowMapping) -> str:
     return KINDS[row["kind"]].platform or row["id"]
 
 
-def received(connection: Connection, row: RowMapping, first_published: datetime | None) -> None:
+def received(
+    connection: Connection, row: RowMapping, first_published: datetime | None = None, *, came: bool = True
+) -> None:
     """Note that mentions came. Baselines count a polled source from its first poll, a file from its first mention."""
     timezone = connection.scalar(select(company.c.timezone).where(company.c.id == row["company_id"])) or "UTC"
     moment = clock.now()
     start = moment if KINDS[row["kind"]].polled or first_published is None else first_published
     since = clock.local_day(start, timezone).isoformat()
     known = row["listening_since"]
-    connection.execute(
-        source.update()
-        .where(source.c.id == row["id"])
-        .values(received_at=moment, listening_since=min(known, since) if known else since)
-    )
+    values: dict[str, Any] = {"listening_since": min(known, since) if known else since}
+    if came:
+        values["received_at"] = moment
+    connection.execute(source.update().where(source.c.id == row["id"]).values(**values))
+
+
+def observe(connection: Connection, row: RowMapping, seen: Sequence[Aggregate]) -> None:
+    """Keep what customers see on a platform today, one row a day."""
+    timezone = connection.scalar(select(company.c.timezone).where(company.c.id == row["company_id"])) or "UTC"
+    moment = clock.now()
+    day = clock.local_day(moment, timezone).isoformat()
+    rows = [
+        {
+            "source_id": row["id"], "company_id": row["company_id"], "platform": one.platform or row["name"][:64],
+            "day": day, "average": one.average, "count": one.count, "given": one.given[:64], "seen_at": moment,
+        }
+        for one in seen
+    ]  # fmt: skip
+    db.upsert(connection, aggregate, rows, update=("average", "count", "given", "seen_at"))
+
+
+def _sealed(kind: str, given: dict[str, str], vault: Vault | None) -> dict[str, Any]:
+    """The options as they are stored: secrets apart, encrypted. Raises `InvalidInputError` for an unknown one."""
+    one = KINDS[kind]
+    if unknown := sorted(set(given) - set(one.options)):
+        known = f"one of {', '.join(one.options)}" if one.options else "it has none"
+        raise InvalidInputError(f"{kind} knows no option {unknown[0]!r}: {known}")
+    secrets = {name: value for name, value in given.items() if name in one.secrets}
+    if secrets and vault is None:
+        raise InvalidInputError("a secret option needs VIGIE_SECRET_KEY")
+    sealed = vault.encrypt(json.dumps(secrets)) if secrets and vault else None
+    return {"options": {name: value for name, value in given.items() if name not in secrets}, "sealed": sealed}
 
 
 def _check(connection: Connection, company_id: str, values: Mapping[str, Any]) -> None:
     if "target" in values and not (values["target"] or "").strip():
         raise InvalidInputError("the source needs an address or a name")
-    if "\x00" in json.dumps(values, ensure_ascii=False):
+    if "\x00" in "".join(map(str, values.values())):
         raise InvalidInputError("a text holds a character that cannot be stored")
     place = values.get("location_id")
     ours = location.c.id == place, location.c.company_id == company_id

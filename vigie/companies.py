@@ -1,6 +1,7 @@
 """Firms and their places: plain rows that every room refers to."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -11,6 +12,8 @@ from vigie.db.tables import company, location, recipient
 from vigie.errors import InvalidInputError, NotFoundError
 
 LANGUAGES = ("fr", "en")
+# By these a text is known to speak of the firm: a new one decides its stored mentions anew.
+_TELLING = {"name", "aliases", "city", "siren", "sector", "website"}
 
 
 def add(
@@ -21,18 +24,20 @@ def add(
     siren: str | None = None,
     sector: str | None = None,
     aliases: Sequence[str] = (),
+    website: str | None = None,
     language: str = "fr",
     timezone: str = "Europe/Paris",
 ) -> str:
     """A new firm; its id. Raises `InvalidInputError`."""
     values = {
         "name": name, "city": city, "siren": siren, "sector": sector, "aliases": list(aliases),
-        "language": language, "timezone": timezone,
+        "website": website, "language": language, "timezone": timezone,
     }  # fmt: skip
     check(values)
     company_id = ids.drawn("co")
     connection.execute(company.insert().values(id=company_id, created_at=clock.now(), **values))
     due.schedule(connection, due.REPORT, [company_id], at=clock.next_monday(timezone))
+    due.schedule(connection, due.SOURCES, [company_id], at=clock.now() + timedelta(days=1))
     return company_id
 
 
@@ -41,6 +46,8 @@ def change(connection: Connection, company_id: str, values: Mapping[str, Any]) -
     check(values)
     if values:
         connection.execute(company.update().where(company.c.id == company_id).values(**values))
+    if _TELLING & set(values):
+        due.schedule(connection, due.RELEVANCE, [company_id])
 
 
 def check(values: Mapping[str, Any]) -> None:
@@ -83,7 +90,8 @@ def find(connection: Connection, name_or_id: str) -> RowMapping:
 def remove(connection: Connection, company_id: str) -> None:
     """Remove a firm and all that belongs to it."""
     connection.execute(company.delete().where(company.c.id == company_id))
-    due.cancel(connection, due.REPORT, company_id)
+    for kind in (due.REPORT, due.SOURCES, due.RELEVANCE):
+        due.cancel(connection, kind, company_id)
 
 
 def add_location(connection: Connection, company_id: str, name: str, city: str | None = None) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, case, delete, or_, select, update
 from vigie import db
 from vigie.db.tables import due
 
-POLL, REPORT, ALERTS = "poll", "report", "alerts"
+# Polls of sources; weekly mails; rules over time; homonyms decided anew; silent and failing sources; words that expire.
+POLL, REPORT, ALERTS, RELEVANCE, SOURCES, EXPIRY = "poll", "report", "alerts", "relevance", "sources", "expiry"
 
 
 @dataclass(frozen=True, slots=True)

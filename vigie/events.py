@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from vigie.errors import UndecodableError
 
@@ -20,11 +20,19 @@ MOST_TEXT = 20_000
 
 Data = dict[str, Any]
 Notify = Literal["fresh", "never", "always"]
+# Why a mention stands apart and never counts: its sender is not proven, its layout was never confirmed, or it was
+# told to the staff, which is no review. What analysis finds by itself (another firm, a copy) is not said here.
+Apart = Literal["unverified", "unconfirmed", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """What somebody said, as it was collected. Moments are aware; `rating` is on five, or None."""
+    """What somebody said, as it was collected. Moments are aware; `rating` is on five, or None.
+
+    `platform` is where it was written, when that is not the source itself (a mail that tells of a Google review);
+    `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; from `expires_at`
+    on its words may not be kept.
+    """
 
     id: str
     text: str
@@ -40,16 +48,22 @@ class Mention:
     experienced_at: datetime | None = None
     updated_at: datetime | None = None
     reply: str | None = None
+    platform: str | None = None
+    translation: str | None = None
+    cut: bool = False
+    apart: Apart | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The source that a mention came by."""
+    """The source that a mention came by. A guarded one (a search, the press) also speaks of others."""
 
     id: str
     kind: str
     name: str
     location_id: str | None = None
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class MentionsCollected:
     """
 
     TYPE: ClassVar[str] = "mentions.collected"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     id: str
     time: datetime
@@ -106,7 +120,8 @@ class AlertRaised:
 Event = MentionsCollected | AlertRaised
 
 # (type, version) → its data in the next version. Old events stay readable for as long as a log may hold them.
-UPGRADES: dict[tuple[str, int], Callable[[Data], Data]] = {}
+# Version 2 adds fields; it is a version because a release that ignored `apart` would count what must not count.
+UPGRADES: dict[tuple[str, int], Callable[[Data], Data]] = {("mentions.collected", 1): lambda data: data}
 
 
 def encode(event: Event) -> bytes:
@@ -185,6 +200,7 @@ def _mentions_collected(data: Data, common: Data) -> MentionsCollected:
             kind=_text(origin, "kind", 64, required=True),
             name=_text(origin, "name", 500) or "",
             location_id=_text(origin, "location_id", 64),
+            guarded=origin.get("guarded") is True,
         )
     except ValueError as error:
         raise UndecodableError(f"the source: {error}") from error
@@ -222,7 +238,18 @@ def mention_from(data: Any) -> Mention:
         experienced_at=_optional_moment(data, "experienced_at"),
         updated_at=_optional_moment(data, "updated_at"),
         reply=_text(data, "reply", MOST_TEXT),
+        platform=_text(data, "platform", 32),
+        translation=_text(data, "translation", MOST_TEXT),
+        cut=data.get("cut") is True,
+        apart=_apart(data.get("apart")),
+        expires_at=_optional_moment(data, "expires_at"),
     )
+
+
+def _apart(value: Any) -> Apart | None:
+    if value is not None and value not in get_args(Apart):
+        raise ValueError(f"apart is none of {', '.join(get_args(Apart))}")
+    return cast(Apart | None, value)
 
 
 def _text(data: Data, name: str, most: int, *, required: bool = False) -> Any:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, status
 from analysis import queries, store
 from api import paging
 from api.auth import Edit, Read, Shown
-from api.schemas import JudgementIn, Label, Mention, MentionIn, Mentions, Pushed, PushIn
+from api.schemas import Apart, JudgementIn, Label, Mention, MentionIn, Mentions, Pushed, PushIn
 from api.services import Given
 from ingest import collect, sources_store
 from ingest.clean import link
@@ -34,13 +34,17 @@ def list_mentions(
     sentiment: Label | None = None,
     rating: Annotated[float | None, Query(ge=0, le=5)] = None,
     q: Words = None,
+    apart: Annotated[Apart | None, Query()] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
 ) -> dict[str, Any]:
-    """A firm's mentions, latest first; days are the firm's own, both included."""
+    """A firm's mentions, latest first; days are the firm's own, both included.
+
+    `apart` shows those that do not count: set aside, of an unverified sender, not yet confirmed, notes or copies.
+    """
     wanted = queries.Filter(
         first=first, last=last, source_id=source, location_id=location, theme=theme, sentiment=sentiment,
-        rating=rating, q=_plain(q),
+        rating=rating, q=_plain(q), apart=apart,
     )  # fmt: skip
     with db.reading(given.engine) as connection:
         rows = queries.mentions(connection, firm["id"], wanted, limit=limit, after=paging.decode(cursor))

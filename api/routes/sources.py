@@ -26,7 +26,7 @@ def list_sources(firm: Read, given: Given) -> Sequence[RowMapping]:
 def create_source(values: SourceIn, firm: Edit, given: Given) -> RowMapping:
     """Listen there from now on."""
     with db.writing(given.engine) as connection:
-        source_id = sources_store.add(connection, firm["id"], **values.model_dump())
+        source_id = sources_store.add(connection, firm["id"], **values.model_dump(), vault=given.vault)
         return sources_store.get(connection, source_id)
 
 
@@ -35,7 +35,7 @@ def change_source(source_id: str, values: SourceChange, firm: Edit, given: Given
     """Change the fields that are sent; `paused` stops and resumes."""
     with db.writing(given.engine) as connection:
         _owned(connection, firm, source_id)
-        sources_store.change(connection, source_id, values.model_dump(exclude_unset=True))
+        sources_store.change(connection, source_id, values.model_dump(exclude_unset=True), given.vault)
         return sources_store.get(connection, source_id)
 
 

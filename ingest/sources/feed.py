@@ -15,13 +15,12 @@ from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
-import httpx2
 from selectolax.lexbor import LexborHTMLParser
 
-from ingest import http as web
 from ingest.clean import link, plain, text_of
 from ingest.found import Found
-from ingest.source import Check, Cursor, Poll
+from ingest.http import MOST_BYTES, Answer, Web, refused
+from ingest.source import Check, Cursor, Options, Poll, Polled
 from vigie import ids
 from vigie.errors import SourceError
 
@@ -33,22 +32,21 @@ _TAG = re.compile(rb"<(/?)[A-Za-z_][^<>]*?(/?)>")
 _LOOKS_HTML = re.compile(rb"<(?:!doctype\s+html|html[\s>]|body[\s>])", re.I)
 
 
-class Feed:
+class Feed(Polled):
     """A feed, asked politely: only if it has changed."""
 
     description = "an RSS, Atom or JSON feed, or a page that has one (press, blog, forum, search)"
-    platform: str | None = None
-    polled = True
+    target = "the address of the feed, or of a page that names one"
 
-    def poll(self, http: httpx2.Client, target: str, options: Mapping[str, str], cursor: Cursor) -> Poll:
-        answer = web.get(http, str(cursor.get("feed") or target), _conditions(cursor))
+    def poll(self, web: Web, target: str, options: Options, cursor: Cursor) -> Poll:
+        answer = web.get(str(cursor.get("feed") or target), _conditions(cursor))
         if answer.status == 304:
             return Poll(cursor=cursor)
-        if error := web.refused(answer):
+        if error := refused(answer):
             raise error
         if not _is_feed(answer) and (named := discover(answer.body, answer.url)):
-            answer = web.get(http, named)
-            if error := web.refused(answer):
+            answer = web.get(named)
+            if error := refused(answer):
                 raise error
             cursor = {"feed": named}
         digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
@@ -58,16 +56,16 @@ class Feed:
         moved_to = answer.moved_to if "feed" not in cursor else None
         return Poll(found, _remembered(cursor, answer, digest), moved_to)
 
-    def check(self, http: httpx2.Client, target: str) -> Check | None:
-        answer = web.get(http, target)
-        if error := web.refused(answer):
+    def check(self, web: Web, target: str) -> Check | None:
+        answer = web.get(target)
+        if error := refused(answer):
             raise error
         address = answer.url
         if not _is_feed(answer):
             named = discover(answer.body, answer.url)
             if named is None:
                 return None
-            answer, address = web.get(http, named), named
+            answer, address = web.get(named), named
         found = list(parse(answer.body, answer.headers, answer.url))
         title = _title(answer.body)
         sample = next((one.title or one.text[:100] for one in found), None)
@@ -94,7 +92,7 @@ def discover(body: bytes, url: str) -> str | None:
     """The feed that a page names in its head, as an absolute address."""
     if not body or b"<" not in body[:2_000]:
         return None
-    for element in LexborHTMLParser(body[: web.MOST_BYTES]).css("link[rel~=alternate][href]"):
+    for element in LexborHTMLParser(body[:MOST_BYTES]).css("link[rel~=alternate][href]"):
         if (element.attributes.get("type") or "").strip().lower() in _FEED_TYPES:
             try:
                 return link(urljoin(url, element.attributes.get("href") or ""))
@@ -108,7 +106,7 @@ def _conditions(cursor: Cursor) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-def _remembered(cursor: Cursor, answer: web.Answer, digest: str) -> Cursor:
+def _remembered(cursor: Cursor, answer: Answer, digest: str) -> Cursor:
     remembered = {
         "feed": cursor.get("feed"),
         "etag": answer.headers.get("etag", "")[:500],
@@ -118,7 +116,7 @@ def _remembered(cursor: Cursor, answer: web.Answer, digest: str) -> Cursor:
     return {name: value for name, value in remembered.items() if value}
 
 
-def _is_feed(answer: web.Answer) -> bool:
+def _is_feed(answer: Answer) -> bool:
     head = answer.body[:2_000].lower()
     return not _LOOKS_HTML.search(head) or b"<rss" in head or b"<feed" in head or b"<rdf" in head
 

@@ -12,7 +12,7 @@ location = typer.Typer(no_args_is_help=True, help="A firm's places: add, list.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 Company = Annotated[str, typer.Argument(metavar="COMPANY", help="an id or an exact name")]
-_SHOWN = ("id", "name", "city", "siren", "sector", "language", "timezone")
+_SHOWN = ("id", "name", "city", "siren", "sector", "aliases", "website", "language", "timezone")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,6 +28,7 @@ def add_company(
     city: str | None = None,
     sector: Annotated[str | None, typer.Option(help="NAF code")] = None,
     alias: Annotated[list[str] | None, typer.Option(help="another name; may be repeated")] = None,
+    website: str | None = None,
     language: str = "fr",
     timezone: str = "Europe/Paris",
     email: Annotated[list[str] | None, typer.Option(help="who receives the weekly mail; may be repeated")] = None,
@@ -40,8 +41,8 @@ def add_company(
 
     with opened() as house, db.writing(house.engine) as connection:
         company_id = companies.add(
-            connection, name, siren=siren, city=city, sector=sector, aliases=alias or [], language=language,
-            timezone=timezone,
+            connection, name, siren=siren, city=city, sector=sector, aliases=alias or [], website=website,
+            language=language, timezone=timezone,
         )  # fmt: skip
         for address in email or []:
             companies.add_recipient(connection, company_id, address, language=language)
@@ -79,6 +80,10 @@ def edit_company(
     city: str | None = None,
     language: str | None = None,
     timezone: str | None = None,
+    siren: str | None = None,
+    sector: Annotated[str | None, typer.Option(help="NAF code")] = None,
+    website: str | None = None,
+    alias: Annotated[list[str] | None, typer.Option(help="one more name; may be repeated")] = None,
     email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
 ) -> None:
     """Change what is given.
@@ -87,9 +92,14 @@ def edit_company(
     """
     from vigie import companies, db
 
-    given = {"name": name, "city": city, "language": language, "timezone": timezone}
+    given: dict[str, object] = {
+        "name": name, "city": city, "language": language, "timezone": timezone, "siren": siren, "sector": sector,
+        "website": website,
+    }  # fmt: skip
     with opened() as house, db.writing(house.engine) as connection:
         row = companies.find(connection, company)
+        if alias:
+            given["aliases"] = [*row["aliases"], *alias]
         companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
         for address in email or []:
             companies.add_recipient(connection, row["id"], address, language=language or row["language"])

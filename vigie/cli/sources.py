@@ -34,11 +34,16 @@ def add_source(
     """
     from ingest import sources_store
     from vigie import companies, db
+    from vigie.secrets import Vault
 
     options = _pairs(option)
     with opened() as house, db.writing(house.engine) as connection:
         row = companies.find(connection, company)
-        say(sources_store.add(connection, row["id"], kind, target, name=name, options=options, location_id=location))
+        source_id = sources_store.add(
+            connection, row["id"], kind, target, name=name, options=options, location_id=location,
+            vault=Vault(house.settings.secret()),
+        )  # fmt: skip
+    say(source_id)
 
 
 @source.command("list")
@@ -59,18 +64,14 @@ def check_source(target: str) -> None:
 
     Example: vigie source check https://example.fr
     """
-    from ingest import http
-    from ingest.sources import KINDS
+    from ingest.recognise import recognise
     from vigie import settings
-    from vigie.errors import SourceError
 
-    with http.client(settings.load().allow_hosts) as client:
-        for kind, one in KINDS.items():
-            if found := one.check(client, target):
-                say(f"{kind}: {found.name} ({found.found} entries), at {found.target}")
-                say(f"the first: {found.sample or '(empty)'}")
-                return
-    raise SourceError(f"{target} is nothing that Vigie can listen to")
+    for found in recognise(target, settings.load().allow_hosts):
+        say(f"{found.kind}: {found.name} ({found.found} entries), at {found.target}")
+        if found.aggregate:
+            say(f"customers see {found.aggregate.given}, {found.aggregate.count} ratings")
+        say(f"the first: {found.sample or '(empty)'}")
 
 
 @source.command("kinds")

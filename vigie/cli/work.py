@@ -41,12 +41,18 @@ def wait_until_ready(house: House, stop: threading.Event) -> None:
 def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bool = False) -> None:
     """Poll what is due; with `once`, until nothing is."""
     from ingest.scheduling import Collector
+    from vigie.secrets import Vault
 
-    collector = Collector(house.engine, house.log, allow_hosts=house.settings.allow_hosts)
+    vault = Vault(house.settings.secret())
+    collector = Collector(house.engine, house.log, allow_hosts=house.settings.allow_hosts, vault=vault)
+
+    def is_done() -> bool:
+        return collector.is_idle
+
     try:
         if every:
             collector.make_all_due()
-        _loop(house, "ingest", collector.poll_due, stop, once=once, idle=1.0)
+        _loop(house, "ingest", collector.poll_due, stop, once=once, idle=1.0, is_done=is_done)
     finally:
         collector.close()
 

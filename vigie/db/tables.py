@@ -44,6 +44,7 @@ company = Table(
     Column("siren", String(14)),
     Column("sector", String(16)),
     Column("aliases", JSON, nullable=False),
+    Column("website", Text),
     Column("language", String(8), nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -69,8 +70,14 @@ source = Table(
     Column("name", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("options", JSON, nullable=False),
+    # Passwords and keys among the options, sealed (vigie/secrets.py).
+    Column("sealed", LargeBinary),
     # What the source needs to ask only for what is new; stored once its mentions are durable in the log.
     Column("cursor", JSON, nullable=False),
+    # Seconds between two polls, learnt from how often it brings something.
+    Column("every", Integer),
+    # What the page of the firm lacks, in words of ingest/sources/page.py.
+    Column("findings", JSON),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("error", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
@@ -81,6 +88,34 @@ source = Table(
     Column("listening_since", String(10)),
     Column("created_at", Instant, nullable=False),
     Index(None, "company_id"),
+)
+
+# What customers see on a platform: the average and count that it shows, by the day on which they were seen.
+aggregate = Table(
+    "aggregate",
+    metadata,
+    Column("source_id", String(64), ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
+    Column("platform", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    _company(),
+    # On five.
+    Column("average", Float, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("given", String(64), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+# How a file's columns, or a mail's layout, were read the last time somebody said so.
+learnt = Table(
+    "learnt",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    # columns or mail
+    Column("kind", String(16), primary_key=True),
+    Column("shape", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 recipient = Table(
@@ -116,6 +151,18 @@ mention = Table(
     Column("collected_at", Instant, nullable=False),
     Column("stored_at", Instant, nullable=False),
     Column("reply", Text),
+    Column("platform", String(32)),
+    Column("translation", Text),
+    # The text was longer than what is kept.
+    Column("cut", Boolean, nullable=False, server_default=false()),
+    # When its words must go, as the source's terms ask; its scores stay.
+    Column("expires_at", Instant),
+    Column("expired", Boolean, nullable=False, server_default=false()),
+    # Why it never counts: unverified, unconfirmed, note, or copy (of `copy_of`).
+    Column("apart", String(16)),
+    Column("copy_of", String(64)),
+    # Whether it speaks of this firm: {score, reasons}; null where nobody doubts it.
+    Column("relevance", JSON),
     # Which edition of the text this is: a later one replaces it, an earlier one does not.
     Column("edition_at", Instant, nullable=False),
     Column("content_hash", String(32), nullable=False),
@@ -134,6 +181,8 @@ mention = Table(
     Column("silent", Boolean, nullable=False),
     Index(None, "company_id", "published_at", "id"),
     Index(None, "company_id", "stored_at"),
+    Index(None, "copy_of"),
+    Index(None, "expires_at"),
 )
 
 judgement = Table(

@@ -1,0 +1,71 @@
+"""What is looked at by the clock: each firm's sources once a day, and words whose time is over once an hour."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, Engine, RowMapping, select, update
+
+from analysis import silence, store
+from analysis.alerts import Finding
+from analysis.rollups import ALL
+from vigie import clock, db, due
+from vigie.db.tables import alert, company, rollup, source
+
+_DAILY, _HOURLY = timedelta(days=1), timedelta(hours=1)
+_LOOKED_BACK = timedelta(days=250)
+
+
+def look_due(engine: Engine) -> int:
+    """Do what the clock asks for; how much that was."""
+    return _look_at_sources(engine) + _expire(engine)
+
+
+def _look_at_sources(engine: Engine) -> int:
+    timers = due.claim(engine, due.SOURCES, limit=20)
+    for timer in timers:
+        with db.writing(engine) as connection:
+            firm = connection.execute(select(company).where(company.c.id == timer.key)).mappings().one_or_none()
+            if firm is not None:
+                findings = findings_of(connection, firm)
+                _resolve(connection, firm["id"], {finding.alert_id(firm["id"]) for finding in findings})
+                store.raise_alerts(connection, firm["id"], findings)
+            due.finish(connection, timer, again_at=clock.now() + _DAILY if firm is not None else None)
+    return len(timers)
+
+
+def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
+    """The firm's sources that fail, or are silent where they used to speak."""
+    today = clock.local_day(clock.now(), firm["timezone"])
+    ours = select(source).where(source.c.company_id == firm["id"], ~source.c.paused)
+    found = []
+    for row in connection.execute(ours).mappings().all():
+        error = silence.failing(row["id"], row["name"], row["error"], row["failing_since"], clock.now())
+        quiet = silence.silent(row["id"], row["name"], _per_day(connection, row["id"], today), today)
+        found += [finding for finding in (error or quiet,) if finding and row["polled_at"]]
+    return found
+
+
+def _per_day(connection: Connection, source_id: str, today: date) -> dict[date, int]:
+    rows = connection.execute(
+        select(rollup.c.day, rollup.c.mentions).where(
+            rollup.c.source_id == source_id,
+            rollup.c.theme == ALL,
+            rollup.c.day >= (today - _LOOKED_BACK).isoformat(),
+        )
+    )
+    return {date.fromisoformat(day): count for day, count in rows}
+
+
+def _resolve(connection: Connection, company_id: str, still: set[str]) -> None:
+    """What is over says so."""
+    is_open = alert.c.company_id == company_id, alert.c.rule == silence.RULE, alert.c.resolved_at.is_(None)
+    over = set(connection.scalars(select(alert.c.id).where(*is_open))) - still
+    connection.execute(update(alert).where(alert.c.id.in_(over)).values(resolved_at=clock.now()))
+
+
+def _expire(engine: Engine) -> int:
+    timers = due.claim(engine, due.EXPIRY, limit=1)
+    for timer in timers:
+        with db.writing(engine) as connection:
+            more = store.expire(connection)
+            due.finish(connection, timer, again_at=clock.now() + (timedelta(0) if more else _HOURLY))
+    return len(timers)

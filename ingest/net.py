@@ -1,0 +1,76 @@
+"""Which addresses may be reached: the public internet, and what VIGIE_ALLOW_HOSTS names.
+
+Addresses are checked where the connection is made: a name is resolved once, every address of it that is not global is
+refused, and the connection goes to the address that was checked. So redirects and DNS rebinding change nothing.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Allowed:
+    """Hosts, `host:port` pairs and networks that may be reached although they are private (VIGIE_ALLOW_HOSTS)."""
+
+    def __init__(self, entries: Iterable[str] = ()) -> None:
+        self._hosts: set[str] = set()
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        for entry in entries:
+            try:
+                self._networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                self._hosts.add(entry.lower())
+
+    def __call__(self, host: str, port: int, address: Address) -> bool:
+        """Whether `address`, which `host` resolved to, may be connected to."""
+        return self._is_named(host, port, address) or is_global(address) or self._is_inside(address)
+
+    def lists(self, host: str, port: int) -> bool:
+        """Whether the owner named it: it is their own, and needs no politeness."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return self._is_named(host, port, None)
+        return self._is_named(host, port, address) or self._is_inside(address)
+
+    def _is_named(self, host: str, port: int, address: Address | None) -> bool:
+        return bool({host.lower(), f"{host.lower()}:{port}", f"{address}:{port}"} & self._hosts)
+
+    def _is_inside(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def resolved(host: str, port: int, allowed: Allowed) -> Address:
+    """The address to connect to. Raises `UnreachableError` if any that the name has may not be reached."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UnreachableError(f"the name {host} is not known") from error
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    if not all(allowed(host, port, address) for address in addresses):
+        raise UnreachableError(f"{host} is an address of a private network")
+    return addresses[0]
+
+
+class UnreachableError(OSError):
+    """The name is unknown, or leads where strangers must not lead us."""
+
+
+def is_global(address: Address) -> bool:
+    """Whether it lies on the public internet, whatever form it is written in."""
+    inner = _embedded(address)
+    if inner is not None:
+        return is_global(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: Address) -> Address | None:
+    """The IPv4 address inside an IPv6-mapped, 6to4, Teredo or NAT64 one."""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
