@@ -37,17 +37,28 @@ class Found:
     apart: Apart | None = None
 
 
-def mentions(company_id: str, namespace: str, found: Iterable[Found], *, numbered: bool = False) -> list[Mention]:
+def mentions(
+    company_id: str,
+    source_id: str,
+    found: Iterable[Found],
+    *,
+    platform: str | None = None,
+    keep_days: int | None = None,
+    numbered: bool = False,
+) -> list[Mention]:
     """What was found, as mentions; the same entry given twice comes once.
 
-    With `numbered`, for files, equal entries without an id are different ones: the n-th is known as the n-th again.
+    An id is one of its platform's, where there is one, else of its source. Words expire after `keep_days`. With
+    `numbered`, for files, equal entries without an id are different ones: the n-th is known as the n-th again.
     """
     entries = list(found)
     collected_at = clock.now()
     known: dict[str, Mention] = {}
     for one, identity in zip(entries, _identities(entries, numbered), strict=True):
-        mention_id = ids.derived("mention", company_id, namespace, *identity)
-        known.setdefault(mention_id, _mention(mention_id, one, collected_at))
+        place = one.platform or platform
+        mention_id = ids.derived("mention", company_id, place or source_id, *identity)
+        expires_at = collected_at + timedelta(days=keep_days) if keep_days else None
+        known.setdefault(mention_id, _mention(mention_id, one, place, collected_at, expires_at))
     return list(known.values())
 
 
@@ -64,7 +75,9 @@ def _identities(entries: list[Found], numbered: bool) -> Iterator[tuple[object, 
             yield "says", *says, seen[says] if numbered else 1
 
 
-def _mention(mention_id: str, one: Found, collected_at: datetime) -> Mention:
+def _mention(
+    mention_id: str, one: Found, platform: str | None, collected_at: datetime, expires_at: datetime | None
+) -> Mention:
     published_at, known = one.published_at, True
     if published_at is None or not _OLDEST <= published_at <= collected_at + timedelta(days=1):
         published_at, known = collected_at, False  # a missing, absurd or future date is our first sight of it
@@ -84,7 +97,8 @@ def _mention(mention_id: str, one: Found, collected_at: datetime) -> Mention:
         experienced_at=one.experienced_at,
         updated_at=one.updated_at,
         reply=plain(one.reply) or None,
-        platform=one.platform,
+        platform=platform,
         translation=plain(one.translation) or None,
         apart=one.apart,
+        expires_at=expires_at,
     )

@@ -1,4 +1,4 @@
-"""A file that an owner brings: read, given an identity, appended to the log."""
+"""A file that an owner brings: read, given an identity, appended to the log. A mapping is remembered."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, RowMapping
 
-from ingest import collect, sources_store
+from ingest import collect, files, sources_store
+from ingest.files.table import BadRow, How
 from ingest.found import mentions
-from ingest.sources import csv_file
-from ingest.sources.csv_file import BadRow
 from vigie import db
 from vigie.errors import InvalidInputError
 from vigie.log import EventLog
@@ -34,18 +33,23 @@ def import_file(
     path: Path,
     *,
     name: str | None = None,
+    kind: str | None = None,
     mapping: Mapping[str, str] | None = None,
     notify: bool = False,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Imported:
-    """Import a CSV file for `firm`. The same file twice counts once; `name` says that a file continues another.
+    """Import a file for `firm`. The same file twice counts once; `name` says that a file continues another.
 
     Raises `InvalidInputError` when the file as a whole cannot be used.
     """
-    read = csv_file.read(_bytes(path), timezone=firm["timezone"], mapping=mapping)
+    with db.reading(engine) as connection:
+        learnt = sources_store.mappings(connection, firm["id"])
+    read = files.read(_bytes(path), How(firm["timezone"], mapping or {}, learnt), kind)
     with db.writing(engine) as connection:
-        row = sources_store.named(connection, firm["id"], "csv", name or path.name)
-    found = mentions(firm["id"], sources_store.namespace(row), read.found, numbered=True)
+        if mapping and read.shape:
+            sources_store.learn_mapping(connection, firm["id"], read.shape, mapping)
+        row = sources_store.named(connection, firm["id"], "file", name or path.name)
+    found = mentions(firm["id"], row["id"], read.found, numbered=True)
     if found:
         with db.writing(engine) as connection:
             sources_store.received(connection, row, min(one.published_at for one in found))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 from ingest.source import Aggregate
 from ingest.sources import KINDS
 from vigie import clock, db, due, ids
-from vigie.db.tables import aggregate, company, location, mention, rollup, source
+from vigie.db.tables import aggregate, company, learnt, location, mention, rollup, source
 from vigie.db.tables import due as due_table
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
@@ -114,9 +114,16 @@ def options(row: RowMapping, vault: Vault | None) -> dict[str, str]:
     return {**row["options"], **secrets}
 
 
-def namespace(row: RowMapping) -> str:
-    """Within what the source's ids are unique: its platform, else itself; for a file, the name given at import."""
-    return KINDS[row["kind"]].platform or row["id"]
+def mappings(connection: Connection, company_id: str) -> dict[str, Mapping[str, str]]:
+    """How the firm's earlier files were read, by the shape of their header."""
+    ours = learnt.c.company_id == company_id, learnt.c.kind == "columns"
+    return {row.shape: row.value for row in connection.execute(select(learnt).where(*ours))}
+
+
+def learn_mapping(connection: Connection, company_id: str, shape: str, mapping: Mapping[str, str]) -> None:
+    """Remember how such a file is read."""
+    row = {"company_id": company_id, "kind": "columns", "shape": shape, "value": dict(mapping), "at": clock.now()}
+    db.upsert(connection, learnt, [row], update=("value", "at"))
 
 
 def received(

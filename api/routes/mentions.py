@@ -68,7 +68,7 @@ def push_mentions(values: PushIn, firm: Edit, given: Given) -> dict[str, Any]:
     with db.writing(given.engine) as connection:
         source = sources_store.named(connection, firm["id"], "push", values.source)
         sources_store.received(connection, source, None)
-    collected = mentions(firm["id"], sources_store.namespace(source), found)
+    collected = mentions(firm["id"], source["id"], found)
     collect.append(given.log, firm["id"], sources_store.origin(source), collected)
     return {"ids": [one.id for one in collected]}
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import feedparser
 from selectolax.lexbor import LexborHTMLParser
@@ -38,8 +38,17 @@ class Feed(Polled):
     description = "an RSS, Atom or JSON feed, or a page that has one (press, blog, forum, search)"
     target = "the address of the feed, or of a page that names one"
 
+    def address(self, target: str) -> str:
+        """Where the feed is; a preset builds it from what its owner knows. Raises `SourceError`."""
+        return target
+
+    def read(self, answer: Answer) -> tuple[Found, ...]:
+        """What the feed says; a preset adds what it knows of this one."""
+        return tuple(parse(answer.body, answer.headers, answer.url))
+
     def poll(self, web: Web, target: str, options: Options, cursor: Cursor) -> Poll:
-        answer = web.get(str(cursor.get("feed") or target), _conditions(cursor))
+        address = self.address(target)
+        answer = web.get(str(cursor.get("feed") or address), _conditions(cursor))
         if answer.status == 304:
             return Poll(cursor=cursor)
         if error := refused(answer):
@@ -52,8 +61,8 @@ class Feed(Polled):
         digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
         if digest == cursor.get("body"):
             return Poll(cursor=_remembered(cursor, answer, digest))
-        found = tuple(parse(answer.body, answer.headers, answer.url))
-        moved_to = answer.moved_to if "feed" not in cursor else None
+        found = self.read(answer)
+        moved_to = answer.moved_to if "feed" not in cursor and address == target else None
         return Poll(found, _remembered(cursor, answer, digest), moved_to)
 
     def check(self, web: Web, target: str) -> Check | None:
@@ -70,6 +79,25 @@ class Feed(Polled):
         title = _title(answer.body)
         sample = next((one.title or one.text[:100] for one in found), None)
         return Check("feed", address, title or address, len(found), sample)
+
+
+class Preset(Feed):
+    """A feed whose address is built from what its owner knows, or given as it is."""
+
+    #: the kind by which the registry knows it, and the host of its feeds
+    kind: str
+    host: str
+
+    def check(self, web: Web, target: str) -> Check | None:
+        if (urlsplit(target).hostname or "").removeprefix("www.") != self.host:
+            return None
+        found = self.poll(web, target, {}, {}).found
+        return Check(self.kind, target, target, len(found), next((one.title for one in found), None))
+
+
+def is_address(target: str) -> bool:
+    """Whether it is a web address already."""
+    return target.startswith(("http://", "https://"))
 
 
 def parse(body: bytes, headers: Mapping[str, str], url: str) -> Iterator[Found]:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.clean import link, plain, text_of
+from ingest.files import csv_file
+from ingest.files.table import How
 from ingest.found import Found, mentions
 from ingest.rating import on_five
-from ingest.sources import csv_file, feed
+from ingest.sources import feed
 from vigie.errors import InvalidInputError, SourceError
 from vigie.events import MOST_TEXT
 
@@ -86,7 +88,7 @@ CSV = {
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("text", CSV.values(), ids=CSV)
 def test_the_usual_exports_are_read(text, encoding):
-    read = csv_file.read(text.encode(encoding), timezone="Europe/Paris")
+    read = csv_file.read(text.encode(encoding), How("Europe/Paris"))
     assert read.bad == []
     (one,) = read.found
     assert (one.rating, one.author, one.text) == (4.0, "Léa", "Très bon, vraiment")
@@ -95,7 +97,7 @@ def test_the_usual_exports_are_read(text, encoding):
 
 def test_bad_rows_are_told_with_their_line_and_stop_nobody():
     text = 'date;note;texte\n2026-11-23;4;Bon\n31/02/2026;4;Bon\n2026-11-23;9;Bon\n;;\n"a\nb";1;x\n2026-11-23;;\n2026-11-23;5;"deux\nlignes"\n'
-    read = csv_file.read(text.encode(), timezone="Europe/Paris")
+    read = csv_file.read(text.encode(), How("Europe/Paris"))
     assert [one.text for one in read.found] == ["Bon", "deux\nlignes"]
     assert [row.line for row in read.bad] == [3, 4, 6, 8]
     assert "31/02/2026" in read.bad[0].reason
@@ -114,13 +116,13 @@ def test_bad_rows_are_told_with_their_line_and_stop_nobody():
 )
 def test_a_file_that_cannot_be_used_says_why(body, reason):
     with pytest.raises(InvalidInputError, match=reason):
-        csv_file.read(body, timezone="Europe/Paris")
+        csv_file.read(body, How("Europe/Paris"))
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_csv_or_a_clear_error(body):
     try:
-        csv_file.read(body, timezone="Europe/Paris")
+        csv_file.read(body, How("Europe/Paris"))
     except InvalidInputError as error:
         assert str(error)
 

@@ -110,9 +110,12 @@ def import_(
     file: Path,
     name: Annotated[str | None, typer.Option(help="what the file continues; its own name if left out")] = None,
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="may be repeated")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="csv, xlsx, jsonl, takeout or mail")] = None,
     notify: Annotated[bool, typer.Option("--notify", help="raise alerts as if it were news")] = False,
 ) -> None:
-    """Import a CSV file. Twice counts once; bad rows are listed and do not stop the rest.
+    """Import reviews: CSV, XLSX, JSON lines, Google Takeout's zip, mails.
+
+    Twice counts once; bad rows are listed and do not stop the rest.
 
     Example: vigie import "Boulangerie Mercier" avis.csv --map text=Verbatim
     """
@@ -124,7 +127,7 @@ def import_(
             firm = companies.find(connection, company)
         with _progress() as show:
             done = import_file(
-                house.engine, house.log, firm, file, name=name, mapping=_pairs(mapping), notify=notify,
+                house.engine, house.log, firm, file, name=name, kind=format_, mapping=_pairs(mapping), notify=notify,
                 progress=show,
             )  # fmt: skip
     tell("read as: " + ", ".join(f"{field}={column}" for field, column in done.columns.items()))

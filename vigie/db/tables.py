@@ -106,12 +106,12 @@ aggregate = Table(
     Index(None, "company_id"),
 )
 
-# How a file's columns, or a mail's layout, were read the last time somebody said so.
+# What people told of forms: how the columns of a file with such a header are read.
 learnt = Table(
     "learnt",
     metadata,
     Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
-    # columns or mail
+    # columns
     Column("kind", String(16), primary_key=True),
     Column("shape", String(64), primary_key=True),
     Column("value", JSON, nullable=False),

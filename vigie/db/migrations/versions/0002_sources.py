@@ -49,6 +49,7 @@ def upgrade() -> None:
     op.create_index("ix_mention_copy_of", "mention", ["copy_of"])
     op.create_index("ix_mention_expires_at", "mention", ["expires_at"])
     op.add_column("company", sa.Column("website", sa.Text()))
+    op.execute("UPDATE source SET kind = 'file' WHERE kind = 'csv'")
     # From now on each firm's sources are looked at daily, and words that must go are removed hourly.
     op.execute("INSERT INTO due (kind, key, due_at, claim) SELECT 'sources', id, 0, 0 FROM company")
     op.execute("INSERT INTO due (kind, key, due_at, claim) VALUES ('expiry', 'mentions', 0, 0)")

@@ -1,20 +1,18 @@
-"""CSV exports: the usual French and English headers are recognised, any separator, any common encoding.
+"""A table of reviews: the usual French and English headers are recognised, dates as people write them.
 
 A row that cannot be used is told with its line and why; the others count.
 """
 
-import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ingest.clean import plain, text_of
+from ingest.clean import plain, repaired, text_of
 from ingest.found import Found
 from ingest.rating import on_five
-from ingest.source import Unpolled
-from vigie import clock
+from vigie import clock, ids
 from vigie.errors import InvalidInputError
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -60,7 +58,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "date du sejour",
     ),
 }
-_MOST_FIELD = 200_000
+# What a spreadsheet takes for a formula at the beginning of a cell.
+FORMULA = "=+-@\t\r"
 _DAY_FIRST = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T,à]+(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?$")
 _MONTH_NAMES = """
 janvier january janv jan, fevrier february fevr feb, mars march mar, avril april avr apr, mai may, juin june jun,
@@ -70,10 +69,17 @@ decembre december dec
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split(","), start=1) for name in names.split()}
 
 
-class CsvFile(Unpolled):
-    """The source that an import belongs to."""
+Mapped = Mapping[str, str]
 
-    description = "a CSV file that you import: vigie import COMPANY FILE"
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a file is to be read: the firm's time zone, which field is which column where somebody says so, and the
+    mappings of earlier files by the shape of their header."""
+
+    timezone: str
+    mapping: Mapped = field(default_factory=dict)
+    learnt: Mapping[str, Mapped] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +97,38 @@ class Read:
     found: list[Found] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    shape: str | None = None
 
 
-def read(body: bytes, *, timezone: str, mapping: Mapping[str, str] | None = None) -> Read:
-    """Read a CSV file. `mapping` says field → column where the header does not.
+def read(
+    header: Sequence[str],
+    rows: Iterable[tuple[int, Sequence[str]]],
+    how: How,
+) -> Read:
+    """Read rows (each with its line) under `header`; without a mapping, that of an earlier such file is used.
 
-    Raises `InvalidInputError` when the file as a whole cannot be used.
+    Raises `InvalidInputError` when the table as a whole cannot be used.
     """
-    text = decoded(body)
-    rows = _rows(text)
-    header = next(rows, None)
-    if header is None:
-        raise InvalidInputError("the file is empty")
-    columns = recognised(header[1], mapping or {})
+    shape = shape_of(header)
+    columns = recognised(header, how.mapping or how.learnt.get(shape, {}))
     if "text" not in columns and "rating" not in columns:
-        shown = ", ".join(name.strip()[:40] for name in header[1][:12])
+        shown = ", ".join(name.strip()[:40] for name in header[:12])
         raise InvalidInputError(
             f"no column holds a text or a rating (columns: {shown}). Say which one does: --map text=COLUMN"
         )
-    result = Read(columns={name: header[1][at].strip() for name, at in columns.items()})
+    result = Read(columns={name: header[at].strip() for name, at in columns.items()}, shape=shape)
     for line, row in rows:
         if any(cell.strip() for cell in row):
             try:
-                result.found.append(_found(row, len(header[1]), columns, timezone))
+                result.found.append(_found(row, len(header), columns, how.timezone))
             except ValueError as error:
                 result.bad.append(BadRow(line, str(error)))
     return result
 
 
-def decoded(body: bytes) -> str:
-    """The file's text: UTF-8 or UTF-16 by their marks, else UTF-8, else Windows-1252 as older programs write."""
-    marked = body.startswith((b"\xff\xfe", b"\xfe\xff"))
-    encodings = ["utf-16"] if marked else ["utf-8-sig", "cp1252", "latin-1"]
-    for encoding in encodings:
-        try:
-            text = body.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise InvalidInputError("the file's characters cannot be read: save it as CSV UTF-8")
-    if "\x00" in text[:10_000]:
-        raise InvalidInputError("this is no CSV file (it holds binary data): export it as CSV")
-    return text
+def shape_of(header: Sequence[str]) -> str:
+    """By what a header is known again, whatever the order of its columns."""
+    return ids.derived("columns", *sorted(map(_folded, header)))
 
 
 def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
@@ -153,30 +148,10 @@ def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, i
     return columns
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line on which it starts."""
-    csv.field_size_limit(_MOST_FIELD)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text))
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InvalidInputError(f"line {line} cannot be read as CSV: {error}") from error
-
-
-def _separator(text: str) -> str:
-    """The one that splits the header most: a sample's statistics are misled by commas in French texts."""
-    header = re.sub(r'"[^"]*"', "", text.split("\n", 1)[0])
-    return max(";,\t|", key=header.count)
-
-
-def _found(row: list[str], width: int, columns: dict[str, int], timezone: str) -> Found:
+def _found(row: Sequence[str], width: int, columns: dict[str, int], timezone: str) -> Found:
     if len(row) != width and any(cell.strip() for cell in row[width:]):
         raise ValueError(f"it has {len(row)} columns where the header has {width}")
-    cells = {name: row[at] if at < len(row) else "" for name, at in columns.items()}
+    cells = {name: _unguarded(repaired(row[at])) if at < len(row) else "" for name, at in columns.items()}
     given = cells.get("rating", "").strip()
     one = Found(
         external_id=cells.get("id", "").strip() or None,
@@ -194,6 +169,11 @@ def _found(row: list[str], width: int, columns: dict[str, int], timezone: str) -
     if not one.text and not one.title and one.rating is None:
         raise ValueError("it has neither text nor rating")
     return one
+
+
+def _unguarded(cell: str) -> str:
+    """Our own exports put an apostrophe before what a spreadsheet would run as a formula: here it comes off."""
+    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in FORMULA else cell
 
 
 def _best(given: str) -> float:

@@ -1,0 +1,1 @@
+"""Review platforms' own "new review" mails: opened, proven, read by declarative layouts."""

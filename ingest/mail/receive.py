@@ -1,0 +1,39 @@
+"""One mail as a review: proven or standing apart, read or not recognised."""
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+from ingest.found import Found
+from ingest.mail.letter import Letter, opened
+from ingest.mail.proof import is_proven
+from ingest.mail.reader import Layout, layout_of, layouts, read
+
+_INNER = re.compile(r"^\*?(?:de|from|von|expéditeur)\s?\*?\s*:\*?\s.*?([\w.+-]+)@([\w.-]+)", re.I)
+
+
+def review_of(raw: bytes, trusted: Collection[str] = ()) -> Found | None:
+    """The review that a platform's mail tells of; None for any other mail, and for one that cannot be read surely.
+
+    A mail that somebody forwarded by hand proves nothing of the platform: its review stands apart.
+    """
+    letter = opened(raw)
+    layout, is_direct = layout_of(letter.mailbox, letter.domain), True
+    if layout is None:
+        layout, is_direct = _forwarded(letter), False
+    found = read(letter, layout) if layout else None
+    if found is None or layout is None or (is_direct and is_proven(raw, layout.domains, trusted)):
+        return found
+    return replace(found, apart="unverified")
+
+
+def senders() -> list[str]:
+    """The domains whose mails are read; no other mail is even fetched."""
+    return sorted({domain for layout in layouts() for domain in layout.domains})
+
+
+def _forwarded(letter: Letter) -> Layout | None:
+    for line in letter.lines[:60]:
+        if (match := _INNER.match(line)) and (layout := layout_of(match[1].lower(), match[2].lower())):
+            return layout
+    return None

@@ -1,0 +1,76 @@
+"""Avis Vérifiés (Skeepers): the file of reviews that a merchant's website id opens, as its public plugins read it.
+
+The file holds customers' e-mail addresses and order numbers: neither is kept. Its dates have seven decimals and a
+space before their zone.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from ingest.clean import text_of
+from ingest.found import Found
+from ingest.http import Web
+from ingest.rating import on_five
+from ingest.source import Cursor, Options, Poll, Polled, Terms
+from ingest.sources.api import get_json, identity, listed, moment, text
+from vigie.errors import SourceError
+
+_BASE = "https://cl.avis-verifies.com"
+_ODD_DATE = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s*([+-]\d\d:?\d\d|Z)?$")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+
+
+class AvisVerifies(Polled):
+    """The shop's reviews, whole at each poll."""
+
+    description = "your Avis Vérifiés reviews, by your website id"
+    target = "the website id (a long key of letters and digits)"
+    platform: str | None = "avis_verifies"
+    options: Mapping[str, str] = {"base": "another server"}
+    terms = Terms(attribution="Avis Vérifiés", benchmark=False)
+
+    def poll(self, web: Web, target: str, options: Options, cursor: Cursor) -> Poll:
+        if not re.fullmatch(r"[\w-]{6,128}", target):
+            raise SourceError("the website id holds letters, digits and dashes only", permanent=True)
+        folders = "/".join(target[:3])
+        url = f"{options.get('base', _BASE)}/fr/cache/{folders}/{quote(target)}/AWS/WEBSITE_API/reviews.json"
+        reviews = listed(get_json(web, url), "reviews")
+        return Poll(tuple(one for one in map(_review, reviews) if one is not None))
+
+
+def _review(data: dict[str, Any]) -> Found | None:
+    rate, key = data.get("rate"), identity(data.get("id_review"))
+    try:
+        rating = on_five(rate)
+    except ValueError:
+        return None
+    if key is None or rating is None:
+        return None
+    said = text_of(text(data.get("review")))
+    first, last = text(data.get("firstname")), text(data.get("lastname"))
+    return Found(
+        external_id=key,
+        author=text_of(" ".join(filter(None, (first, f"{last[0]}." if last else None)))) or None,
+        text=_MAIL.sub("…", said),
+        rating=rating,
+        rating_given=str(rate),
+        experienced_at=_moment(data.get("review_date")),
+        published_at=_moment(data.get("publish_date")) or _moment(data.get("review_date")),
+        reply=_reply(data.get("moderation")),
+        platform="avis_verifies",
+    )
+
+
+def _reply(exchange: Any) -> str | None:
+    """The merchant's last word; "3" is the customer."""
+    said = [one for one in exchange if isinstance(one, dict)] if isinstance(exchange, list) else []
+    ours = [text(one.get("comment")) for one in said if str(one.get("comment_origin")) != "3"]
+    return text_of(ours[-1]) or None if ours else None
+
+
+def _moment(value: Any) -> datetime | None:
+    match = _ODD_DATE.match(value) if isinstance(value, str) else None
+    return moment(f"{match[1]}T{match[2]}{match[3] or ''}") if match else None

@@ -1,0 +1,123 @@
+"""The owner's mailbox, read for the review platforms' own mails (IMAP4rev1, RFC 3501; XOAUTH2 where there is a token).
+
+Read-only: the folder is examined, nothing is marked. Only From headers are looked at, and only mails of the listed
+platforms are fetched. UID and UIDVALIDITY say where to go on.
+"""
+
+import imaplib
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from urllib.parse import unquote, urlsplit
+
+from ingest.found import Found
+from ingest.http import Web
+from ingest.mail.letter import MOST_BYTES
+from ingest.mail.proof import is_of
+from ingest.mail.receive import review_of, senders
+from ingest.source import Cursor, Options, Poll, Polled, Terms
+from vigie.errors import SourceError
+
+_TIMEOUT = 20.0  # seconds, for each answer
+_AT_ONCE = 100  # mails a poll
+_FROM = re.compile(rb"@([\w.-]+)")
+# The authserv-id by which a provider signs its Authentication-Results.
+_PROVIDERS = {
+    "gmail.com": "mx.google.com",
+}
+
+
+class Mailbox(Polled):
+    """`imaps://user@host/folder`, with an app password or a token."""
+
+    description = "the review platforms' own mails in your mailbox (nothing is marked as read, nothing else is opened)"
+    target = "imaps://you%40example.fr@imap.example.fr, and /Folder for one folder"
+    options: Mapping[str, str] = {
+        "password": "an app password, kept encrypted",
+        "token": "an OAuth access token instead, kept encrypted",
+        "authserv": "the name by which your provider signs Authentication-Results, if it is not known",
+    }
+    secrets = frozenset({"password", "token"})
+    rhythm = timedelta(minutes=15), timedelta(hours=2)
+    terms = Terms(benchmark=False)
+
+    def poll(self, web: Web, target: str, options: Options, cursor: Cursor) -> Poll:
+        parts = urlsplit(target)
+        if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
+            raise SourceError("the mailbox is written imaps://user@host", permanent=True)
+        try:
+            client = _Client(web, parts.hostname, parts.port or 993, is_tls=parts.scheme == "imaps")
+            try:
+                _enter(client, unquote(parts.username), options)
+                return _read(
+                    client, unquote(parts.path.strip("/")) or "INBOX", _trusted(parts.hostname, options), cursor
+                )
+            finally:
+                client.shutdown()
+        except imaplib.IMAP4.error as error:
+            raise SourceError(f"the mailbox refuses: {str(error)[:200]}") from error
+        except (OSError, EOFError) as error:
+            raise SourceError(f"the mailbox cannot be reached: {str(error)[:200]}") from error
+
+
+class _Client(imaplib.IMAP4):
+    """imaplib over a connection that was checked."""
+
+    def __init__(self, web: Web, host: str, port: int, *, is_tls: bool) -> None:
+        self._web, self._is_tls = web, is_tls
+        super().__init__(host, port, timeout=_TIMEOUT)
+
+    def _create_socket(self, timeout: float | None):  # type: ignore[no-untyped-def]
+        plain = self._web.connect(self.host, self.port, timeout or _TIMEOUT)
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._is_tls else plain
+
+
+def _enter(client: _Client, user: str, options: Options) -> None:
+    if token := options.get("token"):
+        client.authenticate("XOAUTH2", lambda _: f"user={user}\x01auth=Bearer {token}\x01\x01".encode())
+    elif password := options.get("password"):
+        client.login(user, password)
+    else:
+        raise SourceError("the mailbox needs a password (an app password) or a token", permanent=True)
+
+
+def _trusted(host: str, options: Options) -> set[str]:
+    known = {name for domain, name in _PROVIDERS.items() if is_of(host, [domain])}
+    return {options["authserv"].lower()} if options.get("authserv") else known
+
+
+def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor) -> Poll:
+    status, _ = client.select(f'"{folder}"', readonly=True)
+    if status != "OK":
+        raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
+    validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])
+    after = int(cursor.get("uid", 0)) if cursor.get("validity") == validity else 0
+    waiting = sorted(_of_platforms(client, after))
+    found = [one for uid in waiting[:_AT_ONCE] if (one := _review(client, uid, trusted))]
+    last = max(waiting[:_AT_ONCE], default=after)
+    return Poll(tuple(found), {"validity": validity, "uid": last}, more=len(waiting) > _AT_ONCE)
+
+
+def _of_platforms(client: _Client, after: int) -> Iterator[int]:
+    """The newer mails whose From header names a platform, each once: the server searches headers only."""
+    seen = set()
+    for domain in senders():
+        _, answer = client.uid("SEARCH", "UID", f"{after + 1}:*", "FROM", f'"{domain}"')
+        for uid in (answer[0] or b"").split():
+            if uid.isdigit() and int(uid) > after and uid not in seen:  # "n:*" always names the last one
+                seen.add(uid)
+                yield int(uid)
+
+
+def _review(client: _Client, uid: int, trusted: set[str]) -> Found | None:
+    header = _fetched(client, uid, "BODY.PEEK[HEADER.FIELDS (FROM)]")
+    domains = [match.decode("ascii", "replace").lower() for match in _FROM.findall(header)]
+    if not any(is_of(domain, senders()) for domain in domains):
+        return None
+    return review_of(_fetched(client, uid, f"BODY.PEEK[]<0.{MOST_BYTES}>"), trusted)
+
+
+def _fetched(client: _Client, uid: int, what: str) -> bytes:
+    _, answer = client.uid("FETCH", str(uid), f"({what})")
+    return next((part[1] for part in answer if isinstance(part, tuple)), b"")

@@ -1,0 +1,121 @@
+"""The owner's mailbox over a real socket: read-only, headers first, only listed senders, on from where it stopped."""
+
+import re
+import socketserver
+import threading
+
+import pytest
+
+from ingest.http import Web
+from ingest.sources import KINDS
+from tests.ingest.test_mail import SAMPLES, body_of, mail
+from vigie.errors import SourceError
+
+
+class Mailserver:
+    """A small IMAP server: what it was asked is in `asked`."""
+
+    def __init__(self, mails, validity=7):
+        self.mails, self.validity, self.asked = mails, validity, []
+        server = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                self.say("* OK ready")
+                for line in self.rfile:
+                    tag, _, command = line.decode().strip().partition(" ")
+                    server.asked.append(command)
+                    if command.startswith("LOGOUT"):
+                        self.say("* BYE now", f"{tag} OK done")
+                        return
+                    self.answer(tag, command)
+
+            def say(self, *lines):
+                self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
+
+            def answer(self, tag, command):
+                upper = command.upper()
+                if upper.startswith("CAPABILITY"):
+                    self.say("* CAPABILITY IMAP4rev1", f"{tag} OK done")
+                elif upper.startswith("LOGIN"):
+                    self.say(f"{tag} OK done" if '"secret"' in command else f"{tag} NO wrong password")
+                elif upper.startswith("EXAMINE"):
+                    self.say(
+                        f"* {len(server.mails)} EXISTS",
+                        f"* OK [UIDVALIDITY {server.validity}]",
+                        f"{tag} OK [READ-ONLY]",
+                    )
+                elif match := re.match(r'UID SEARCH UID (\d+):\* FROM "(.*)"', command):
+                    found = [uid for uid, raw in server.mails.items() if match[2].encode() in raw.split(b"\r\n\r\n")[0]]
+                    self.say("* SEARCH " + " ".join(str(uid) for uid in found if uid >= int(match[1])), f"{tag} OK done")
+                elif match := re.match(r"UID FETCH (\d+) \((BODY\.PEEK\[(.*)\].*)\)", command):
+                    raw = server.mails[int(match[1])]
+                    raw = raw.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER" in match[3] else raw
+                    self.wfile.write(f"* 1 FETCH (UID {match[1]} BODY[] {{{len(raw)}}}\r\n".encode() + raw + b")\r\n")
+                    self.say(f"{tag} OK done")
+                else:
+                    self.say(f"{tag} BAD what")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def letter(platform, header=""):
+    sender, subject, rating, _ = SAMPLES[platform]
+    return header.encode() + mail(sender, subject, body_of(rating))
+
+
+@pytest.fixture
+def mailserver():
+    proof = "Authentication-Results: mx.exemple.fr; dkim=pass header.i=@trustpilot.com\r\n"
+    server = Mailserver(
+        {
+            3: letter("trustpilot", proof),
+            4: mail("maman@exemple.fr", "Dimanche ?", "On mange à 13 h"),
+            5: letter("planity"),
+        }
+    )
+    yield server
+    server.close()
+
+
+def poll(server, cursor=None, **options):
+    with Web((server.host,)) as web:
+        given = {"password": "secret", "authserv": "mx.exemple.fr", **options}
+        return KINDS["mailbox"].poll(web, f"imap://marie%40exemple.fr@{server.host}/INBOX", given, cursor or {})
+
+
+def test_only_listed_senders_are_opened_and_nothing_is_marked(mailserver):
+    found = poll(mailserver).found
+    assert [(one.platform, one.rating, one.apart) for one in found] == [
+        ("trustpilot", 3.0, None),
+        ("planity", 5.0, "unverified"),
+    ]
+    fetched = [command for command in mailserver.asked if "FETCH" in command.upper()]
+    assert not any(" 4 " in command for command in fetched), "a private mail was not touched"
+    assert all("PEEK" in command for command in fetched)
+    assert not any(re.match(r"SELECT|STORE|EXPUNGE|UID STORE", command.upper()) for command in mailserver.asked)
+
+
+def test_it_goes_on_where_it_stopped_and_begins_anew_in_a_new_mailbox(mailserver):
+    first = poll(mailserver)
+    assert poll(mailserver, first.cursor).found == ()
+    mailserver.mails[9] = letter("vroomly")
+    assert [one.platform for one in poll(mailserver, first.cursor).found] == ["vroomly"]
+    mailserver.validity = 8
+    assert len(poll(mailserver, first.cursor).found) == 3
+
+
+def test_a_wrong_password_and_a_wrong_address_are_told(mailserver):
+    with pytest.raises(SourceError, match="refuses"):
+        poll(mailserver, password="nope")
+    with pytest.raises(SourceError, match="password"):
+        poll(mailserver, password="")
+    with Web() as web, pytest.raises(SourceError, match="private"):
+        KINDS["mailbox"].poll(web, f"imap://m@{mailserver.host}", {"password": "x"}, {})

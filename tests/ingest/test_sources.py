@@ -1,0 +1,157 @@
+"""One contract for every source: what it recorded comes out, twice is once, and strangers' bytes end as clear errors."""
+
+import json
+import time
+
+import pytest
+
+from ingest import sources_store
+from ingest.found import mentions
+from ingest.http import Web
+from ingest.sources import KINDS
+from tests.ingest.recorded import GOOGLE_REVIEWS, RECORDED
+from tests.web import Answer
+from vigie import db
+from vigie.errors import InvalidInputError, SourceError
+from vigie.secrets import Vault
+
+ELSEWHERE = {"mailbox"}  # polled, but not over HTTP: tests/ingest/test_mailbox.py
+POLLED = [kind for kind, one in KINDS.items() if one.polled and kind not in ELSEWHERE]
+
+HOSTILE = {
+    "empty": b"",
+    "binary": bytes(range(256)) * 20,
+    "deep_json": b"[" * 50_000,
+    "deep_object": b'{"reviews":' * 50_000,
+    "digits": b'{"reviews":[{"reviewId":"1","stars":' + b"9" * 20_000 + b"}]}",
+    "deep_html": b"<div itemscope>" * 10_000,
+    "deep_ld": b'<script type="application/ld+json">' + b'{"review":' * 50_000 + b"</script>",
+    "wrong_types": json.dumps(
+        {"reviews": [1, None, {"id": [], "stars": {}, "reviewId": {}}], "feed": [], "items": {}}
+    ).encode(),
+    "nulls": b'{"reviews": null, "feed": null}',
+    "truncated": b'{"reviews": [{"reviewId": "1", "starRa',
+    "laughs": b'<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><rss><channel><item><title>&b;</title></item></channel></rss>',
+}
+
+
+def poll(kind, site, cursor=None):
+    recorded = RECORDED[kind]
+    with Web((site.host,)) as web:
+        return KINDS[kind].poll(web, recorded.target(site.url), recorded.options(site.url), cursor or {})
+
+
+@pytest.mark.parametrize("kind", POLLED)
+def test_what_was_recorded_comes_out(kind, site):
+    site.pages.update(RECORDED[kind].pages)
+    found = poll(kind, site).found
+    assert [(one.text or one.title or "", one.rating) for one in found] == RECORDED[kind].expected
+    assert all("@" not in f"{one.author}{one.text}" for one in found if kind in {"avis_verifies", "woocommerce"})
+
+
+@pytest.mark.parametrize("kind", POLLED)
+def test_what_is_polled_twice_is_known(kind, site):
+    site.pages.update(RECORDED[kind].pages)
+    first = poll(kind, site)
+    again = [*poll(kind, site).found, *poll(kind, site, first.cursor).found]
+    ids = {one.id for one in mentions("co", "so", first.found, platform=KINDS[kind].platform)}
+    assert {one.id for one in mentions("co", "so", again, platform=KINDS[kind].platform)} == ids
+    json.dumps(first.cursor)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("kind", POLLED)
+def test_hostile_bytes_are_nothing_or_a_clear_error(kind, hostile, site):
+    site.pages[RECORDED[kind].path] = Answer(HOSTILE[hostile])
+    started = time.monotonic()
+    try:
+        found = poll(kind, site).found
+    except SourceError as error:
+        assert str(error)
+    else:
+        assert all(one.rating is None or 0 <= one.rating <= 5 for one in found)
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "password"), (403, "refuses"), (429, "less often"), (500, "out of order")]
+)
+@pytest.mark.parametrize("kind", POLLED)
+def test_a_refusal_is_told_and_a_pause_respected(kind, status, words, site):
+    site.pages[RECORDED[kind].path] = Answer(b"no", status, {"Retry-After": "120"})
+    with pytest.raises(SourceError, match=words) as raised:
+        poll(kind, site)
+    assert raised.value.retry_after == 120
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_says_what_it_is(kind):
+    one = KINDS[kind]
+    assert one.description
+    assert one.target
+    assert one.secrets <= set(one.options)
+    shortest, longest = one.rhythm
+    assert shortest <= longest
+    assert not one.polled or kind in RECORDED or kind in ELSEWHERE
+
+
+def test_secrets_are_sealed_and_unknown_options_refused(house, firm):
+    vault = Vault("k")
+    with db.writing(house.engine) as connection:
+        source_id = sources_store.add(
+            connection, firm["id"], "google_business", "accounts/1/locations/2", options={"token": "hush"}, vault=vault
+        )
+        row = sources_store.get(connection, source_id)
+        assert "hush" not in str(dict(row))
+        assert sources_store.options(row, vault)["token"] == "hush"
+        with pytest.raises(InvalidInputError, match="no option"):
+            sources_store.add(connection, firm["id"], "feed", "https://a.fr", options={"x": "1"})
+
+
+def test_google_pages_that_shift_lose_nothing(site):
+    pages = {"": (range(50), "a"), "a": (range(49, 99), "b"), "b": (range(98, 110), "")}
+
+    def answer(request):
+        token = request.path.partition("pageToken=")[2]
+        numbers, following = pages[token]
+        reviews = [
+            {"reviewId": f"r{n}", "starRating": "FOUR", "updateTime": f"2026-11-{20 - n // 20:02}T00:00:00Z"}
+            for n in numbers
+        ]
+        return Answer(json.dumps({"reviews": reviews, "nextPageToken": following}).encode())
+
+    site.pages["/v4/accounts/1/locations/2/reviews"] = answer
+    brought = poll("google_business", site)
+    assert {one.external_id for one in brought.found} == {f"r{n}" for n in range(110)}
+    assert len(brought.found) == 110
+    site.requests.clear()
+    poll("google_business", site, brought.cursor)
+    assert len(site.requests) < 3, "what was seen is not asked again"
+
+
+def test_what_customers_see_is_kept_apart(site):
+    site.pages.update(RECORDED["page"].pages | RECORDED["google_business"].pages)
+    (seen,) = poll("page", site).aggregates
+    assert (seen.average, seen.count, seen.given) == (4.3, 42, "8,6/10")
+    (seen,) = poll("google_business", site).aggregates
+    assert (seen.average, seen.count) == (4.3, 127)
+    first = poll("google_business", site).found[0]
+    assert (first.text, first.translation, first.reply) == (
+        GOOGLE_REVIEWS["reviews"][0]["comment"].partition("\n")[0], "Too long a wait.", "Nous sommes désolés."
+    )  # fmt: skip
+
+
+def test_the_firms_own_page_is_told_what_it_lacks(site):
+    site.pages.update(RECORDED["page"].pages)
+    assert poll("page", site).findings == ("no_https", "no_phone_layout", "no_telephone")
+
+
+def test_robots_txt_is_obeyed(site):
+    site.pages.update(RECORDED["page"].pages)
+    site.pages["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /p\n")
+    with pytest.raises(SourceError, match=r"robots\.txt"):
+        poll("page", site)
+    assert [path for _, path, *_ in site.requests] == ["/robots.txt"]
+    site.pages["/robots.txt"] = Answer(b"", 503)
+    with pytest.raises(SourceError, match=r"robots\.txt"):
+        poll("page", site)
