@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
 
 from analysis.alerts import History
 from analysis.rollups import ALL, Sums
-from vigie.db.tables import alert, mention, rollup, source
+from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
@@ -40,8 +40,9 @@ def daily(
     theme: str = ALL,
     source_id: str | None = None,
     location_id: str | None = None,
+    forms: bool | None = None,
 ) -> dict[date, Sums]:
-    """The sums of each day that has any, for one theme or all."""
+    """The sums of each day that has any, for one theme or all; with `forms`, of the firm's own forms or of the rest."""
     where = [
         rollup.c.company_id == company_id,
         rollup.c.day.between(first.isoformat(), last.isoformat()),
@@ -49,6 +50,9 @@ def daily(
     ]
     if source_id:
         where.append(rollup.c.source_id == source_id)
+    if forms is not None:
+        own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
+        where.append(rollup.c.source_id.in_(own) if forms else rollup.c.source_id.not_in(own))
     if location_id:
         ours = select(source.c.id).where(source.c.company_id == company_id, source.c.location_id == location_id)
         where.append(rollup.c.source_id.in_(ours))
@@ -90,6 +94,27 @@ def history(connection: Connection, company_id: str, first: date, last: date) ->
         if day:
             found.listening_since[source_id] = date.fromisoformat(day)
     return found
+
+
+def apart(connection: Connection, company_id: str) -> dict[str, int]:
+    """How many mentions do not count, by why."""
+    why = case((mention.c.apart.is_not(None), mention.c.apart), else_="aside")
+    rows = connection.execute(
+        select(why, func.count()).where(mention.c.company_id == company_id, not_(COUNTS)).group_by(why)
+    )
+    return {str(name): count for name, count in rows}
+
+
+def aggregates(connection: Connection, company_id: str) -> Sequence[RowMapping]:
+    """What customers see on each platform, as it was seen last."""
+    latest = (
+        select(aggregate.c.source_id, aggregate.c.platform, func.max(aggregate.c.day).label("day"))
+        .where(aggregate.c.company_id == company_id)
+        .group_by(aggregate.c.source_id, aggregate.c.platform)
+        .subquery()
+    )
+    same = and_(*(aggregate.c[name] == latest.c[name] for name in ("source_id", "platform", "day")))
+    return connection.execute(select(aggregate).join(latest, same).order_by(aggregate.c.platform)).mappings().all()
 
 
 def raised_days(connection: Connection, company_id: str) -> dict[str, set[date]]:

@@ -61,9 +61,15 @@ def facts(
     mentions: Sequence[Row],
     late: Sequence[Row],
     sources: Sequence[Row],
+    own: Mapping[date, Sums] | None = None,
 ) -> Facts:
-    """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out."""
+    """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out.
+
+    `own` are the days of the firm's own form, whose ratings are no public ones and stand apart.
+    """
     sums = _between(days, week.first, week.last)
+    own = own or {}
+    public = {day: one.minus(own.get(day, Sums())) for day, one in days.items()}
     return {
         "company": firm["name"],
         "city": firm["city"],
@@ -75,8 +81,9 @@ def facts(
         "negative": sums.negative,
         "positive": sums.positive,
         "usual": usual_a_week(days, week, listening_since),
-        "score": score_facts(days, week.last),
-        "change": change(days, week.last),
+        "score": score_facts(public, week.last),
+        "own": score_facts(own, week.last),
+        "change": change(public, week.last),
         "themes": _themes(mentions),
         "actions": actions(mentions),
         "pride": _pride(mentions),

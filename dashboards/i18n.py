@@ -49,6 +49,8 @@ def environment(language: str) -> Environment:
         "shortday": lambda value: short_day(value, language),
         "stars": stars,
         "theme": lambda value: theme(value, language),
+        "apart": lambda value: _named(value, language, _APART),
+        "finding": lambda value: finding(value, language),
         "rule": lambda value: rule(value, language),
         "flat": lambda value: " ".join(str(value).split()),
     }
@@ -92,6 +94,11 @@ def theme(name: str, language: str) -> str:
     return _named(name, language, _THEMES)
 
 
+def finding(name: str, language: str) -> str:
+    """What the firm's own page lacks, in words."""
+    return _named(name, language, _FINDINGS)
+
+
 def rule(name: str, language: str) -> str:
     """A rule's name for people."""
     return _named(name, language, _RULES)
@@ -119,6 +126,25 @@ _RULES = {
     "negative_mention": _("Unhappy customer"),
     "unusual_volume": _("More mentions than usual"),
     "sentiment_drop": _("More complaints than usual"),
+    "source_failing": _("A source has fallen silent"),
+}
+
+
+_APART = {
+    "aside": _("not about you"),
+    "unverified": _("sender not verified"),
+    "unconfirmed": _("waiting for your word"),
+    "note": _("notes of the team"),
+    "copy": _("heard twice"),
+}
+_FINDINGS = {
+    "noindex": _("Your site asks search engines not to show it (noindex)."),
+    "no_https": _("Your site has no https: browsers call it not secure."),
+    "no_phone_layout": _("Your site is not laid out for telephones."),
+    "no_telephone": _("No telephone number that a tap would call."),
+    "no_opening_hours": _("No opening hours that can be read."),
+    "no_address": _("No address that a search engine could read."),
+    "no_business_data": _("No data that tell search engines what your firm is (LocalBusiness)."),
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Form, Request, Response
@@ -13,10 +13,12 @@ from starlette.staticfiles import StaticFiles
 
 from analysis import queries, trends
 from analysis.report import Week
-from dashboards import charts, i18n, weekly
+from dashboards import charts, feedback, i18n, weekly
+from ingest import sources_store
 from vigie import access, clock, companies, db
 from vigie.access import Principal
 from vigie.errors import NotFoundError
+from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
 
 COOKIE = "vigie_session"
@@ -32,9 +34,10 @@ _WEEKS_SHOWN, _LATEST = 26, 20
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
+def mount(app: FastAPI, engine: Engine, log: EventLog, settings: Settings) -> None:
     """Add the pages to `app`."""
-    app.include_router(_router(engine, settings), include_in_schema=False)
+    app.include_router(_router(engine, log, settings), include_in_schema=False)
+    app.include_router(feedback.public_router(engine, log, settings), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     allowed = LOOPBACK | {urlsplit(settings.base_url).hostname or ""}
 
@@ -53,7 +56,7 @@ def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
         return response
 
 
-def _router(engine: Engine, settings: Settings) -> APIRouter:
+def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
     router = APIRouter()
     secure = settings.base_url.startswith("https:")
 
@@ -109,6 +112,58 @@ def _router(engine: Engine, settings: Settings) -> APIRouter:
             values = _company_values(connection, dict(firm))
         return _page("company.html", _language(request, firm), firm=firm, **values)
 
+    def opened(request: Request, company_id: str) -> RowMapping | Response:
+        """The firm, if the visitor may see it; else what they are shown instead."""
+        with db.reading(engine) as connection:
+            who = visitor(request, connection)
+            if who is None:
+                return _page("open.html", _language(request, None), 401, link="", failed=False)
+            if not who.may("reader", company_id):
+                return _page("missing.html", _language(request, None), 404)
+            try:
+                return companies.get(connection, company_id)
+            except NotFoundError:
+                return _page("missing.html", _language(request, None), 404)
+
+    @router.get("/companies/{company_id}/counter", response_class=HTMLResponse)
+    def counter(request: Request, company_id: str, kept: bool = False) -> Response:
+        firm = opened(request, company_id)
+        return (
+            firm
+            if isinstance(firm, Response)
+            else _page("counter.html", _language(request, firm), firm=firm, kept=kept)
+        )
+
+    @router.post("/companies/{company_id}/counter", response_class=HTMLResponse)
+    def note(
+        request: Request,
+        company_id: str,
+        said: Annotated[str, Form(max_length=5_000)],
+        by: Annotated[str, Form(max_length=100)] = "",
+    ) -> Response:
+        firm = opened(request, company_id)
+        if isinstance(firm, Response):
+            return firm
+        if said.strip():
+            feedback.note(engine, log, company_id, said, by)
+        return RedirectResponse(f"/companies/{company_id}/counter?kept=true", 303)
+
+    @router.get("/companies/{company_id}/sources/{source_id}/{shape}", response_class=HTMLResponse)
+    def card(request: Request, company_id: str, source_id: str, shape: Literal["card", "qr.svg", "qr.png"]) -> Response:
+        """What leads to a feedback page: a card to print, or its QR code alone."""
+        firm = opened(request, company_id)
+        if isinstance(firm, Response):
+            return firm
+        with db.reading(engine) as connection:
+            ours = [one for one in sources_store.of_company(connection, company_id) if one["id"] == source_id]
+        if not ours or ours[0]["kind"] != "form":
+            return _page("missing.html", _language(request, firm), 404)
+        address = feedback.address_of(settings, source_id)
+        if shape == "card":
+            return _page("feedback_card.html", _language(request, firm), firm=firm, source=ours[0], address=address)
+        body, kind = feedback.qr_code(address, shape.removeprefix("qr."))
+        return Response(body, media_type=kind)
+
     return router
 
 
@@ -132,7 +187,18 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
         "alerts": queries.alerts(connection, firm["id"], limit=5),
         "mentions": queries.mentions(connection, firm["id"], queries.Filter(), limit=_LATEST),
         "sources": queries.source_names(connection, firm["id"]),
+        "aggregates": queries.aggregates(connection, firm["id"]),
+        "findings": [
+            name for one in sources_store.of_company(connection, firm["id"]) for name in one["findings"] or ()
+        ],
+        "apart": queries.apart(connection, firm["id"]),
     }
+
+
+def _findings(connection: Connection, company_id: str) -> list[str]:
+    """What the firm's own pages lack, each once."""
+    found = (name for one in sources_store.of_company(connection, company_id) for name in one["findings"] or ())
+    return list(dict.fromkeys(found))
 
 
 def _language(request: Request, firm: RowMapping | None) -> str:

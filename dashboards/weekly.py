@@ -79,6 +79,7 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
         _of_week(connection, firm, week, recipient),
         _late(connection, firm, week, recipient) if recipient else (),
         [dict(one) for one in sources],
+        queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last, forms=True),
     )
 
 

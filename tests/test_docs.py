@@ -64,3 +64,9 @@ def test_the_schemas_name_the_fields_that_are_sent():
     assert set(sent["data"]["mentions"][0]) == set(schema["properties"]["mentions"]["items"]["properties"])
     alert = json.loads((ROOT / "vigie/schemas/alert.raised.1.json").read_text())
     assert events.envelope(AlertRaised(id="a", time=now, company_id="c", alert={}))["dataschema"] == alert["$id"]
+
+
+def test_the_page_of_sources_is_that_of_the_registry():
+    from ingest.describe import page
+
+    assert (ROOT / "docs/sources.md").read_text() == page(), "python -m ingest.describe"

@@ -40,11 +40,14 @@ def show_trends(
         days = queries.daily(
             connection, firm["id"], first, last, theme=_storable(theme), source_id=source, location_id=location
         )
+        public = queries.daily(
+            connection, firm["id"], first, last, theme=_storable(theme), location_id=location, forms=False
+        )
     points = [
         {"start": point.start, **point.sums._asdict(), "rating": point.rating, "score": point.score}
         for point in trends.series(days, first, last, by)
     ]
-    score = score_facts(days, last)
+    score = score_facts(days if source else public, last)
     return {"by": by, "first": first, "last": last, "points": points, "score": score}
 
 

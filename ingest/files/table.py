@@ -173,7 +173,7 @@ def _found(row: Sequence[str], width: int, columns: dict[str, int], timezone: st
 
 def _unguarded(cell: str) -> str:
     """Our own exports put an apostrophe before what a spreadsheet would run as a formula: here it comes off."""
-    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in FORMULA else cell
+    return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in set(FORMULA) else cell
 
 
 def _best(given: str) -> float:

@@ -26,7 +26,6 @@ _UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u034f]")
 class Letter:
     """What a mail shows. `mailbox` and `domain` are those of its From header, which anybody can write."""
 
-    message_id: str
     mailbox: str
     domain: str
     subject: str
@@ -43,7 +42,6 @@ def opened(raw: bytes) -> Letter:
     lines = tuple(line.strip() for line in _QUOTED.sub("", _UNSEEN.sub("", shown)).split("\n"))
     mailbox, _, domain = parseaddr(_header(message, "From"))[1].rpartition("@")
     return Letter(
-        message_id=_header(message, "Message-ID")[:500],
         mailbox=mailbox.lower()[:64],
         domain=domain.lower()[:255],
         subject=_PREFIX.sub("", _header(message, "Subject"))[:500],

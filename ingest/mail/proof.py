@@ -2,7 +2,7 @@
 
 Either the mailbox provider says so in its own Authentication-Results header (RFC 8601; only the topmost one, and only
 with an authserv-id that the owner's provider uses, since anybody can write such a header further down), or a DKIM
-signature of that domain (RFC 6376), which covers From and Subject, is verified here.
+signature of that domain (RFC 6376), which covers From, Subject and Date, is verified here.
 """
 
 import email
@@ -51,7 +51,7 @@ def _verified(raw: bytes, message: email.message.Message, domains: Collection[st
     for at, signature in enumerate(signatures[:_MOST_SIGNATURES]):
         tags = {name.lower(): "".join(value.split()) for name, value in _TAG.findall(str(signature))}
         covered = {name.lower() for name in tags.get("h", "").split(":")}
-        if not is_of(tags.get("d", "").lower(), domains) or not {"from", "subject"} <= covered or "l" in tags:
+        if not is_of(tags.get("d", "").lower(), domains) or not {"from", "subject", "date"} <= covered or "l" in tags:
             continue  # `l` would leave the end of the body to anybody
         try:
             if dkim.DKIM(raw, timeout=int(_TIMEOUT)).verify(idx=at, dnsfunc=_txt):

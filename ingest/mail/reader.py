@@ -75,7 +75,8 @@ def read(letter: Letter, layout: Layout) -> Found | None:
     (given,) = ratings
     is_whole = announced is not None and bool(text or _is_wordless(letter))
     found = Found(
-        external_id=ids.derived("mail", letter.message_id or letter.subject, letter.sent_at),
+        # By what is signed: a Message-ID seldom is, and the same mail under another one must stay the same review.
+        external_id=ids.derived("mail", letter.subject, letter.sent_at, author, given, text),
         text=text,
         author=author or None,
         rating=on_five(given, best=float(layout.scale)),

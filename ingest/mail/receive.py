@@ -8,6 +8,7 @@ from ingest.found import Found
 from ingest.mail.letter import Letter, opened
 from ingest.mail.proof import is_proven
 from ingest.mail.reader import Layout, layout_of, layouts, read
+from vigie import ids
 
 _INNER = re.compile(r"^\*?(?:de|from|von|expéditeur)\s?\*?\s*:\*?\s.*?([\w.+-]+)@([\w.-]+)", re.I)
 
@@ -24,7 +25,8 @@ def review_of(raw: bytes, trusted: Collection[str] = ()) -> Found | None:
     found = read(letter, layout) if layout else None
     if found is None or layout is None or (is_direct and is_proven(raw, layout.domains, trusted)):
         return found
-    return replace(found, apart="unverified")
+    # An identity of its own: a forged copy of a real mail must not take its place.
+    return replace(found, apart="unverified", external_id=ids.derived("unverified", found.external_id))
 
 
 def senders() -> list[str]:

@@ -1,5 +1,7 @@
 """The firm's own voice: its public feedback page, and what customers tell its staff."""
 
+from collections.abc import Mapping
+
 from ingest.source import Unpolled
 
 
@@ -8,6 +10,7 @@ class Form(Unpolled):
 
     description = "your own feedback page with its QR code: vigie source add COMPANY form NAME"
     target = "a name, such as the place where its QR code stands"
+    options: Mapping[str, str] = {"links": "public review pages that the form names, separated by spaces"}
 
 
 class Counter(Unpolled):

@@ -17,10 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis import queries
+from analysis.report import Week
+from dashboards import weekly
+from ingest.imports import import_file
 from ingest.mail.letter import opened
 from ingest.mail.proof import is_proven
 from ingest.mail.receive import review_of
-from vigie import clock
+from tests.pipeline import analyse
+from vigie import clock, db
 
 TEXT = "Accueil chaleureux mais attente trop longue, dommage pour le dessert."
 
@@ -237,6 +242,32 @@ def test_a_signature_that_verifies_proves_and_a_changed_mail_does_not(signing):
     assert review_of(forged).apart == "unverified"
     elsewhere = signed(signing, mail(sender, subject, body_of(rating)), b"evil.fr")
     assert review_of(elsewhere).apart == "unverified"
+
+
+def week_of(house, firm):
+    with db.reading(house.engine) as connection:
+        today = clock.local_day(clock.now(), firm["timezone"])
+        return weekly.gather(connection, firm, Week.of(today)), queries.alerts(connection, firm["id"])
+
+
+def test_a_dropped_mail_reaches_the_alert_and_the_weekly_mail_and_a_forged_one_changes_nothing(
+    house, firm, tmp_path, signing
+):
+    sender, subject, _, _ = SAMPLES["trustpilot"]
+    raw = signed(signing, mail(sender, subject, body_of("1 étoile", "Attente horrible, accueil détestable, à fuir.")))
+    (tmp_path / "vrai.eml").write_bytes(raw)
+    (tmp_path / "faux.eml").write_bytes(raw.replace(b"horrible", b"criminel"))
+    for name in ("faux.eml", "vrai.eml", "vrai.eml"):
+        import_file(house.engine, house.log, firm, tmp_path / name, notify=True)
+        analyse(house)
+        facts, alerts = week_of(house, firm)
+        assert (facts["mentions"], len(alerts)) == ((0, 0) if name == "faux.eml" else (1, 1))
+    shown = weekly.render(facts, "fr", page=None)
+    assert "accueil détestable" in shown.text
+    assert "criminel" not in shown.text + str(alerts)
+    assert alerts[0]["rule"] == "negative_mention"
+    with db.reading(house.engine) as connection:
+        assert len(queries.mentions(connection, firm["id"], queries.Filter(apart="unverified"))) == 1
 
 
 @given(st.binary(max_size=2_000))

@@ -47,7 +47,9 @@ class Mailserver:
                     )
                 elif match := re.match(r'UID SEARCH UID (\d+):\* FROM "(.*)"', command):
                     found = [uid for uid, raw in server.mails.items() if match[2].encode() in raw.split(b"\r\n\r\n")[0]]
-                    self.say("* SEARCH " + " ".join(str(uid) for uid in found if uid >= int(match[1])), f"{tag} OK done")
+                    self.say(
+                        "* SEARCH " + " ".join(str(uid) for uid in found if uid >= int(match[1])), f"{tag} OK done"
+                    )
                 elif match := re.match(r"UID FETCH (\d+) \((BODY\.PEEK\[(.*)\].*)\)", command):
                     raw = server.mails[int(match[1])]
                     raw = raw.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER" in match[3] else raw

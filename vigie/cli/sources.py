@@ -17,6 +17,7 @@ source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: ad
 def add_to(app: typer.Typer) -> None:
     app.add_typer(source, name="source")
     app.command("import")(import_)
+    app.command("export")(export)
 
 
 @source.command("add")
@@ -79,7 +80,11 @@ def kinds(as_json: AsJson = False) -> None:
     """List what Vigie can listen to."""
     from ingest.sources import KINDS
 
-    listed([{"kind": kind, "description": one.description} for kind, one in KINDS.items()], as_json)
+    rows = [
+        {"kind": kind, "description": one.description, "target": one.target, "options": ", ".join(one.options)}
+        for kind, one in KINDS.items()
+    ]
+    listed(rows, as_json)
 
 
 @source.command("pause")
@@ -134,6 +139,57 @@ def import_(
     for row in done.bad:
         tell(f"line {row.line}: {row.reason}")
     say(f"{done.mentions} mentions imported, {len(done.bad)} rows could not be used")
+
+
+def export(
+    company: Company,
+    what: Annotated[str, typer.Argument(help="mentions, trends or alerts")] = "mentions",
+    format_: Annotated[str, typer.Option("--format", help="csv, jsonl or xlsx")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="the file to write; standard output if left out")] = None,
+) -> None:
+    """Take away a firm's mentions, weekly trends or alerts.
+
+    Example: vigie export "Boulangerie Mercier" mentions --format xlsx --out avis.xlsx
+    """
+    from analysis import export as exporting
+    from ingest.files.writing import write
+    from vigie import companies, db
+    from vigie.errors import InvalidInputError
+
+    makers = {"mentions": exporting.mentions, "trends": exporting.trend, "alerts": exporting.alerts}
+    if what not in makers:
+        raise InvalidInputError(f"unknown {what!r}: one of {', '.join(makers)}")
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            firm = dict(companies.find(connection, company))
+        sys.stdout.write(write(makers[what](house.engine, firm), format_, out))
+
+
+@source.command("seen")
+def seen(
+    source_id: str,
+    average: Annotated[float, typer.Argument(help="such as 4.3")],
+    count: Annotated[int, typer.Argument(min=1, help="of how many ratings")],
+    best: Annotated[float, typer.Option(help="the best that can be given there")] = 5.0,
+    platform: str = "",
+) -> None:
+    """Type in what customers see on a platform today: its average and how many ratings made it.
+
+    Example: vigie source seen so_1x2y3z 4.3 127 --platform tripadvisor
+    """
+    from ingest import sources_store
+    from ingest.rating import on_five
+    from ingest.source import Aggregate
+    from vigie import db
+    from vigie.errors import InvalidInputError
+
+    try:
+        rating = on_five(average, best=best)
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
+    with opened() as house, db.writing(house.engine) as connection:
+        row = sources_store.get(connection, source_id)
+        sources_store.observe(connection, row, [Aggregate(rating or 0.0, count, f"{average:g}/{best:g}", platform)])
 
 
 @contextmanager

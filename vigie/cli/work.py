@@ -134,7 +134,7 @@ def make_app(house: House):  # type: ignore[no-untyped-def] # FastAPI is importe
     from vigie.secrets import Vault
 
     app = create_app(Services(house.engine, house.log, house.settings, Vault(house.settings.secret())))
-    web.mount(app, house.engine, house.settings)
+    web.mount(app, house.engine, house.log, house.settings)
     return app
 
 
