@@ -112,6 +112,8 @@ def test_naughty_strings_come_back_as_they_were(house, firm, tmp_path, kind):
     from ingest.clean import text_of
 
     strings = sorted({shown for one in json.loads(path.read_text()) if (shown := text_of(text_of(one)))})
+    if kind == "xlsx":  # XML cannot hold them
+        strings = [one for one in strings if not set(one) & set("\ufffe\uffff")]
     assert len(strings) > 280
     rows = [json.dumps({"id": f"n{at}", "texte": one}) for at, one in enumerate(strings)]
     (tmp_path / "in.jsonl").write_text("\n".join(rows))
@@ -119,9 +121,7 @@ def test_naughty_strings_come_back_as_they_were(house, firm, tmp_path, kind):
     assert (done.mentions, done.bad) == (len(strings), [])
     back = round_trip(house, firm, tmp_path, kind)
     assert back.bad == []
-    lost = "\ufffe\uffff" if kind == "xlsx" else ""  # XML cannot hold them
-    kept = sorted("".join(letter for letter in one if letter not in lost).strip() for one in strings)
-    assert sorted(one.text for one in back.found) == kept
+    assert sorted(one.text for one in back.found) == strings
 
 
 def test_formulas_are_disarmed_on_the_way_out():
