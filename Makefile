@@ -37,8 +37,9 @@ types: .venv/.dev ## what mypy says
 imports: .venv/.dev ## the direction of imports
 	$(BIN)/lint-imports
 
-bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md
+bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and docs/benchmarks-polls.md
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.polls
 
 requirements: .venv/.uv ## pin the dependencies again, with hashes
 	echo uv | $(COMPILE) - -o requirements/uv.txt

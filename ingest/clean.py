@@ -2,7 +2,6 @@
 
 import html
 import re
-import unicodedata
 from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
@@ -14,6 +13,8 @@ _BREAKS = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|section|article)\b
 _UNSEEN = re.compile(r"<(script|style|template|noscript|iframe|svg|math)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 _MARKUP = re.compile(r"<[a-zA-Z!/?]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w+);")
 _DOUBLE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
+# Control characters but tab and line feed, and lone surrogates: nothing that anybody wrote, and not storable.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACES = re.compile(r"[^\S\n\u00a0\u202f]+")
 _LINES = re.compile(r" ?\n[ \n]*")
 _MOST_MARKUP = 400_000  # what is read of one entry: twenty times what is kept
@@ -23,8 +24,7 @@ def plain(text: str | None, *, most: int = MOST_TEXT) -> str:
     """`text` as it was written, at most `most` long: nothing is lost but what cannot be stored, and spare spaces."""
     if not text:
         return ""
-    kept = "".join(letter for letter in text[: most * 4] if letter in "\n\t" or not _is_control(letter))
-    return _folded(kept)[:most]
+    return _folded(_CONTROLS.sub("", text[: most * 4]))[:most]
 
 
 def text_of(markup: str | None, *, most: int = LONGER) -> str:
@@ -44,7 +44,7 @@ def text_of(markup: str | None, *, most: int = LONGER) -> str:
 def link(address: str | None) -> str | None:
     """A web address that may be shown as a link; None for `javascript:`, `data:` and whatever else is none."""
     address = (address or "").strip()
-    if not address or len(address) > 4_000 or any(_is_control(letter) or letter.isspace() for letter in address):
+    if not address or len(address) > 4_000 or _CONTROLS.search(address) or any(letter.isspace() for letter in address):
         return None
     try:
         parts = urlsplit(address)
@@ -69,10 +69,6 @@ def _as_cp1252(letter: str) -> str:
         return letter.encode("cp1252").decode("latin-1")
     except UnicodeEncodeError:
         return letter
-
-
-def _is_control(letter: str) -> bool:
-    return letter != "\u200d" and unicodedata.category(letter) in {"Cc", "Cs"}
 
 
 def _folded(text: str) -> str:
