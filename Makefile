@@ -6,8 +6,9 @@ COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3
 	--no-emit-index-url --no-emit-find-links
 PACKAGES := vigie ingest analysis api dashboards
 ARGS ?=
+DATA ?= ../shared/data
 
-.PHONY: help setup demo test check format lint types imports bench requirements kafka-jars servers clean
+.PHONY: help setup demo test check format lint types imports bench train evaluate requirements kafka-jars servers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +41,12 @@ imports: .venv/.dev ## the direction of imports
 bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and docs/benchmarks-polls.md
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m benchmarks.polls
+
+train: .venv/.dev ## train the shipped models from the labelled texts in DATA
+	$(BIN)/python -m analysis.learned.train $(DATA)
+
+evaluate: .venv/.dev ## measure every engine on the labelled texts in DATA, and write docs/model-figures.md
+	$(BIN)/python -m benchmarks.understanding $(DATA)
 
 requirements: .venv/.uv ## pin the dependencies again, with hashes
 	echo uv | $(COMPILE) - -o requirements/uv.txt

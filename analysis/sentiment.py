@@ -1,74 +1,94 @@
-"""How a text sounds: engines that give a sentence a score, and how sentences make a text.
+"""How texts sound: engines that judge pieces of text, one behind the other's interface.
 
-An engine is chosen by language. VADER reads English, textblob-fr's PatternAnalyzer French; a later model takes their
-place behind the same interface.
+`learned` is the product's own; `published` are vaderSentiment for English and textblob-fr for French as they come;
+`lexicon` is ours alone. All are kept measured side by side (docs/model-card.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from analysis.words import sentences
+from analysis.lexicon import Because, Lexicon
+
+if TYPE_CHECKING:
+    from analysis.learned.model import Judged
 
 Label = Literal["negative", "neutral", "positive"]
-Because = tuple[tuple[str, float], ...]
+EngineName = Literal["learned", "lexicon", "published"]
+LABELS: tuple[Label, ...] = get_args(Label)
 
 CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilbert 2014)
-_MIXED = 0.3
-_MOST_SENTENCES = 60  # VADER takes time that grows with the square of a text's length
+_MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One sentence with its score (-1 to 1) and the words that made it."""
+    """A piece of text: `score` between -1 and 1, `confidence` between 0 and 1, and the words that weighed."""
 
     text: str
-    score: float
-    because: Because
-
-
-@dataclass(frozen=True, slots=True)
-class Sentiment:
-    """A whole text's. `confidence` is between 0 and 1; `mixed` says that it praises and blames."""
-
     label: Label
     score: float
     confidence: float
-    mixed: bool
     because: Because
-    sentences: tuple[Heard, ...]
 
 
 class Engine(Protocol):
-    """Scores one sentence."""
+    """Judges pieces of text of one language."""
 
     name: str
 
-    def score(self, sentence: str) -> tuple[float, Because]:
-        """Its score between -1 and 1, and the words that weighed, each with its own."""
+    def judge(self, texts: Sequence[str]) -> list[Heard]:
+        """Each text, in order."""
+
+
+class Learned:
+    """The model that comes with the product; its confidence is a calibrated probability."""
+
+    name = "learned"
+
+    def __init__(self, language: str) -> None:
+        from analysis.learned.model import shipped
+
+        self._model = shipped(language)
+
+    def judge(self, texts: Sequence[str]) -> list[Heard]:
+        return [_of_judged(text, one) for text, one in zip(texts, self._model.judge(texts), strict=True)]
+
+
+class ByWords:
+    """An engine that gives a text one score, cut at ±0.05 into three."""
+
+    def __init__(self, name: str, scorer: Any) -> None:
+        self.name = name
+        self._scorer = scorer
+
+    def judge(self, texts: Sequence[str]) -> list[Heard]:
+        return [self._heard(text, *self._scorer.score(text[:_MOST_TEXT])) for text in texts]
+
+    def _heard(self, text: str, score: float, because: Because) -> Heard:
+        # Not a probability: these engines give none. A strong score is surer than a weak one.
+        confidence = round(0.4 + 0.5 * min(1.0, abs(score) / 0.6), 2)
+        return Heard(text, label_of(score), round(max(-1.0, min(1.0, score)), 3), confidence, because)
 
 
 class Vader:
     """English, by vaderSentiment."""
-
-    name = "vader"
 
     def __init__(self) -> None:
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
         self._analyzer: Any = SentimentIntensityAnalyzer()
 
-    def score(self, sentence: str) -> tuple[float, Because]:
-        words = [word.strip(".,;:!?\"'()«»").lower() for word in sentence.split()]
+    def score(self, text: str) -> tuple[float, Because]:
+        words = [word.strip(".,;:!?\"'()«»").lower() for word in text.split()]
         lexicon = self._analyzer.lexicon
         because = tuple((word, round(lexicon[word] / 4, 2)) for word in words if word in lexicon)
-        return self._analyzer.polarity_scores(sentence)["compound"], because
+        return self._analyzer.polarity_scores(text)["compound"], because
 
 
 class Pattern:
     """French, by textblob-fr's PatternAnalyzer, which needs no corpus."""
-
-    name = "textblob-fr"
 
     def __init__(self) -> None:
         from textblob_fr import PatternAnalyzer
@@ -77,17 +97,21 @@ class Pattern:
         self._analyzer: Any = PatternAnalyzer()
         self._lexicon: Any = lexicon
 
-    def score(self, sentence: str) -> tuple[float, Because]:
-        score = float(self._analyzer.analyze(sentence)[0])
-        words = [word.strip(".,;:!?\"'()«»").lower() for word in sentence.replace("’", " ").replace("'", " ").split()]
+    def score(self, text: str) -> tuple[float, Because]:
+        score = float(self._analyzer.analyze(text)[0])
+        words = [word.strip(".,;:!?\"'()«»").lower() for word in text.replace("’", " ").replace("'", " ").split()]
         known = [(word, round(self._lexicon[word][None][0], 2)) for word in words if word in self._lexicon]
         return score, tuple((word, weight) for word, weight in known if weight)
 
 
-@lru_cache(maxsize=4)
-def engine_for(language: str) -> Engine:
-    """The engine that reads `language`; made once for each process, as its lexicon takes a second to load."""
-    return Vader() if language == "en" else Pattern()
+@lru_cache(maxsize=8)
+def engine_for(language: str, name: EngineName = "learned") -> Engine:
+    """The engine that reads `language`; made once for each process, as it takes part of a second to load."""
+    if name == "learned":
+        return Learned(language)
+    if name == "lexicon":
+        return ByWords(name, Lexicon(language))
+    return ByWords(name, Vader() if language == "en" else Pattern())
 
 
 def label_of(score: float) -> Label:
@@ -95,26 +119,9 @@ def label_of(score: float) -> Label:
     return "positive" if score >= CUT else "negative" if score <= -CUT else "neutral"
 
 
-def read(text: str, language: str) -> Sentiment:
-    """The sentiment of `text`, sentence by sentence, weighed by length in words (at most 20 each)."""
-    engine = engine_for(language)
-    heard = tuple(Heard(one, *engine.score(one)) for one in sentences(text)[:_MOST_SENTENCES])
-    weights = [min(20, len(one.text.split())) for one in heard]
-    score = sum(one.score * weight for one, weight in zip(heard, weights, strict=True)) / (sum(weights) or 1)
-    scores = [one.score for one in heard] or [0.0]
-    mixed = max(scores) >= _MIXED and min(scores) <= -_MIXED
-    because = sorted((pair for one in heard for pair in one.because), key=lambda pair: -abs(pair[1]))
-    return Sentiment(
-        label=label_of(score),
-        score=round(max(-1.0, min(1.0, score)), 3),
-        confidence=_confidence(score, mixed),
-        mixed=mixed,
-        because=tuple(dict.fromkeys(because))[:8],
-        sentences=heard,
-    )
-
-
-def _confidence(score: float, mixed: bool) -> float:
-    """Not a probability: these engines give none. A strong score is surer than a weak one, a mixed text less sure."""
-    sure = 0.4 + 0.5 * min(1.0, abs(score) / 0.6)
-    return round(sure * (0.6 if mixed else 1.0), 2)
+def _of_judged(text: str, one: "Judged") -> Heard:
+    if not text.strip():
+        return Heard(text, "neutral", 0.0, 0.0, ())
+    confidence = max(one.probabilities)
+    label = LABELS[one.probabilities.index(confidence)]
+    return Heard(text, label, round(one.score, 3), round(confidence, 2), one.because)

@@ -58,7 +58,8 @@ def _opinion(theme: str, sentences: list[Heard], stars: float | None) -> Opinion
     if stars is not None:
         score = (score + stars) / 2
     telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
-    return Opinion(theme, label_of(score), round(score, 3), _shortened(telling.text))
+    label = telling.label if len(sentences) == 1 and stars is None else label_of(score)
+    return Opinion(theme, label, round(score, 3), _shortened(telling.text))
 
 
 def _shortened(sentence: str) -> str:

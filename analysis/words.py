@@ -7,6 +7,11 @@ from functools import lru_cache
 import simplemma
 
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"»)\s]+(?=[\"«(A-ZÀ-ÖØ-Þ0-9\U0001F300-\U0001FAFF-])|\n+|(?<=[.!?]{2})\s+")
+_CONTRAST = re.compile(
+    r"[,;]?\s+(?=(?:mais|par contre|en revanche|cependant|toutefois|néanmoins|seul bémol"
+    r"|but|however|although|though|on the other hand)\b)",
+    re.I,
+)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
 
@@ -14,6 +19,11 @@ _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.
 def sentences(text: str) -> list[str]:
     """The sentences of `text`, in order; at least one, unless it is blank."""
     return [part for part in (piece.strip() for piece in _SENTENCE.split(text)) if part]
+
+
+def clauses(text: str) -> list[str]:
+    """The sentences of `text`, cut again where one turns: "accueil charmant" and "mais trop cher"."""
+    return [part for sentence in sentences(text) for part in _CONTRAST.split(sentence) if part.strip()]
 
 
 def folded(text: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from analysis import alerts, homonyms, queries, reading, store, watch
 from analysis.relevance import Taught
+from analysis.sentiment import EngineName
 from vigie import clock, db, due
 from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
@@ -29,8 +30,9 @@ class Analysis:
 
     group = ANALYSIS
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sentiment: EngineName = "learned") -> None:
         self._engine = engine
+        self._sentiment = sentiment
         self._companies: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Taught] = {}
 
@@ -75,16 +77,19 @@ class Analysis:
     def _rows(self, firm: Mapping[str, Any], event: MentionsCollected) -> list[store.Row]:
         guarded = event.source.guarded
         taught = self._taught.get(firm["id"], homonyms.NOTHING)
+        asked = [
+            reading.Asked(one.text, one.title, one.language, one.rating, firm["language"]) for one in event.mentions
+        ]
         return [
             store.row_of(
                 firm,
                 event.source,
                 one,
-                reading.read(one.text, title=one.title, hint=one.language, rating=one.rating, default=firm["language"]),
+                read,
                 event.notify,
                 homonyms.about(firm, one.title, one.text, one.url, taught) if guarded else None,
             )
-            for one in event.mentions
+            for one, read in zip(event.mentions, reading.read_all(asked, self._sentiment), strict=True)
         ]
 
 
@@ -105,10 +110,10 @@ def _json(value: Any) -> bytes:
 class Worker:
     """One analysis worker: a member of the group, and a hand at the timers."""
 
-    def __init__(self, engine: Engine, log: EventLog) -> None:
+    def __init__(self, engine: Engine, log: EventLog, sentiment: EngineName = "learned") -> None:
         self._engine = engine
         self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
-        self._consumer = Consumer(self._subscription, engine, Analysis(engine))
+        self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment))
         self._looked_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:

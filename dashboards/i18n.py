@@ -51,6 +51,8 @@ def environment(language: str) -> Environment:
         "theme": lambda value: theme(value, language),
         "apart": lambda value: _named(value, language, _APART),
         "finding": lambda value: finding(value, language),
+        "reason": lambda value: reason(value, language),
+        "moment": lambda value: moment(value, language),
         "rule": lambda value: rule(value, language),
         "flat": lambda value: " ".join(str(value).split()),
     }
@@ -99,6 +101,17 @@ def finding(name: str, language: str) -> str:
     return _named(name, language, _FINDINGS)
 
 
+def reason(sign: str, language: str) -> str:
+    """A sign for or against a mention's being about the firm, in words: `town`, `elsewhere:lyon`."""
+    name, _, detail = sign.partition(":")
+    return _named(name, language, _REASONS) + (f" « {detail} »" if detail else "")
+
+
+def moment(value: datetime, language: str) -> str:
+    """`23 nov. 14:05`."""
+    return f"{short_day(value, language)} {value:%H:%M} UTC"
+
+
 def rule(name: str, language: str) -> str:
     """A rule's name for people."""
     return _named(name, language, _RULES)
@@ -136,6 +149,20 @@ _APART = {
     "unconfirmed": _("waiting for your word"),
     "note": _("notes of the team"),
     "copy": _("heard twice"),
+}
+_REASONS = {
+    "name": _("names you:"),
+    "part_of_name": _("names you in part:"),
+    "name_absent": _("does not name you"),
+    "siren": _("has your company number"),
+    "domain": _("links to your site"),
+    "town": _("names your town"),
+    "trade": _("speaks of your trade:"),
+    "common_word": _("your name, but as an everyday word"),
+    "other_name": _("a longer name, of somebody else:"),
+    "elsewhere": _("is about another place:"),
+    "set_aside_before": _("like what you set aside:"),
+    "confirmed_before": _("like what you kept:"),
 }
 _FINDINGS = {
     "noindex": _("Your site asks search engines not to show it (noindex)."),

@@ -11,13 +11,13 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy import Connection, Engine, RowMapping
 from starlette.staticfiles import StaticFiles
 
-from analysis import queries, trends
+from analysis import queries, reading, store, trends
 from analysis.report import Week
 from dashboards import charts, feedback, i18n, weekly
 from ingest import sources_store
 from vigie import access, clock, companies, db
 from vigie.access import Principal
-from vigie.errors import NotFoundError
+from vigie.errors import InvalidInputError, NotFoundError
 from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
 
@@ -29,7 +29,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
-_WEEKS_SHOWN, _LATEST = 26, 20
+_WEEKS_SHOWN, _LATEST, _ASKED = 26, 20, 5
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -125,6 +125,27 @@ def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
             except NotFoundError:
                 return _page("missing.html", _language(request, None), 404)
 
+    @router.post("/companies/{company_id}/mentions/{mention_id}/judgement", response_class=HTMLResponse)
+    def judge(
+        request: Request,
+        company_id: str,
+        mention_id: str,
+        aspect: Annotated[Literal["confirmed", "status"], Form()],
+        value: Annotated[Literal["yes", "no", "new", "aside"], Form()],
+    ) -> Response:
+        """What the owner says of one mention: rightly read or not, about the firm or not."""
+        with db.writing(engine) as connection:
+            who = visitor(request, connection)
+            if who is None:
+                return _page("open.html", _language(request, None), 401, link="", failed=False)
+            if not who.may("editor", company_id):
+                return _page("missing.html", _language(request, None), 404)
+            try:
+                store.judge(connection, company_id, mention_id, aspect, value, who.name)
+            except (NotFoundError, InvalidInputError):
+                return _page("missing.html", _language(request, None), 404)
+        return RedirectResponse(f"/companies/{company_id}#latest", 303)
+
     @router.get("/companies/{company_id}/counter", response_class=HTMLResponse)
     def counter(request: Request, company_id: str, kept: bool = False) -> Response:
         firm = opened(request, company_id)
@@ -192,6 +213,10 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
             name for one in sources_store.of_company(connection, firm["id"]) for name in one["findings"] or ()
         ],
         "apart": queries.apart(connection, firm["id"]),
+        "sure": reading.SURE,
+        "health": {one["id"]: one for one in sources_store.of_company(connection, firm["id"])},
+        "asked": queries.mentions(connection, firm["id"], queries.Filter(apart="unconfirmed"), limit=_ASKED),
+        "aside": queries.mentions(connection, firm["id"], queries.Filter(apart="aside"), limit=_ASKED),
     }
 
 

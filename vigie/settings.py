@@ -4,7 +4,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     )
     metrics_address: str | None = Field(
         None, description="host:port on which a role without pages answers /metrics and /health"
+    )
+    sentiment_engine: Literal["learned", "lexicon", "published"] = Field(
+        "learned", description="learned, lexicon, or published (VADER for English, textblob-fr for French)"
     )
     allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         (),

@@ -15,12 +15,13 @@ from babel.messages.pofile import read_po
 from playwright.sync_api import sync_playwright
 from starlette.testclient import TestClient
 
+from analysis import queries
 from analysis.report import Week
 from dashboards import i18n, weekly
 from ingest import collect, sources_store
 from ingest.found import Found, mentions
 from tests.conftest import start
-from tests.pipeline import analyse
+from tests.pipeline import analyse, is_exact
 from tests.servers import chromium, free_port, wait_until
 from vigie import clock, companies, db
 from vigie.cli import work
@@ -33,9 +34,9 @@ LAST_WEEK = Week.of(datetime.now(UTC).date()).before()
 ROOT = Path(__file__).parent.parent.parent
 
 
-def hear(house, firm, *found, name="Google", notify="fresh"):
+def hear(house, firm, *found, name="Google", notify="fresh", kind="push"):
     with db.writing(house.engine) as connection:
-        source = sources_store.named(connection, firm["id"], "push", name)
+        source = sources_store.named(connection, firm["id"], kind, name)
         sources_store.received(connection, source, None)
     collected = mentions(firm["id"], source["id"], found, numbered=True)
     collect.append(house.log, firm["id"], sources_store.origin(source), collected, notify=notify)
@@ -106,6 +107,43 @@ def test_an_empty_firm_says_what_to_do_next(client, house, firm):
     assert "vigie import" in page
     assert "Personne n’a parlé de vous" in page
     assert "None" not in page
+
+
+def test_an_owner_answers_for_what_vigie_is_not_sure_of(client, house, firm):
+    """A mail read for the first time, an article about a namesake: asked on the page, answered by a button."""
+    now = datetime.now(UTC)
+    hear(house, firm, Found(text="Très froid.", author="Sandrine", rating=2, published_at=now, apart="unconfirmed"))
+    away = Found(
+        title="Un Mercier élu maire de Brest",
+        text="M. Mercier, du parti.",
+        url="https://example.fr/a",
+        published_at=now,
+    )
+    hear(house, firm, away, kind="press", name="Presse")
+    page = f"/companies/{firm['id']}"
+    with db.reading(house.engine) as connection:
+        waiting = queries.mentions(connection, firm["id"], queries.Filter(apart="unconfirmed"))[0]["id"]
+        aside = queries.mentions(connection, firm["id"], queries.Filter(apart="aside"))[0]["id"]
+    answer = {"aspect": "confirmed", "value": "yes"}
+    assert client.post(f"{page}/mentions/{waiting}/judgement", data=answer).status_code == 401
+    enter(client, house)
+    shown = client.get(page).text
+    assert "Est-ce bien 2,0 sur 5, de Sandrine" in shown
+    assert "Mis de côté" in shown
+    assert client.post(f"{page}/mentions/{waiting}/judgement", data=answer).status_code == 303
+    assert (
+        client.post(f"{page}/mentions/{aside}/judgement", data={"aspect": "status", "value": "new"}).status_code == 303
+    )
+    assert client.post(f"{page}/mentions/m_none/judgement", data=answer).status_code == 404
+    assert (
+        client.post(f"{page}/mentions/{waiting}/judgement", data={"aspect": "label", "value": "yes"}).status_code == 422
+    )
+    shown = client.get(page).text
+    assert "Est-ce bien" not in shown
+    assert "Mis de côté" not in shown
+    with db.reading(house.engine) as connection:
+        assert len(queries.mentions(connection, firm["id"], queries.Filter())) == 2
+    assert is_exact(house)
 
 
 @pytest.mark.server
@@ -314,7 +352,11 @@ def test_every_text_is_translated():
         catalogue = {
             (one.id[0] if isinstance(one.id, tuple) else one.id): one.string for one in read_po(file) if one.id
         }
-    used = {text for names in (i18n._THEMES, i18n._RULES, i18n._APART, i18n._FINDINGS) for text in names.values()}
+    used = {
+        text
+        for names in (i18n._THEMES, i18n._RULES, i18n._APART, i18n._FINDINGS, i18n._REASONS)
+        for text in names.values()
+    }
     for path in (ROOT / "dashboards" / "templates").rglob("*.*"):
         used |= set(re.findall(r'(?:\b_|ngettext)\("([^"]+)"', path.read_text(encoding="utf-8")))
     assert len(used) > 60

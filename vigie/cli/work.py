@@ -67,7 +67,7 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
         with db.reading(house.engine) as connection:
             return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS)) == 0
 
-    worker = Worker(house.engine, house.log)
+    worker = Worker(house.engine, house.log, house.settings.sentiment_engine)
     try:
         _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
     finally:

@@ -1,0 +1,90 @@
+"""How well the engines read labelled texts: the same figures for each, side by side."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, get_args
+
+from analysis import sentiment
+from analysis.sentiment import LABELS, EngineName, Heard
+from analysis.trends import wilson
+
+_SHORT = {"neg": "negative", "neu": "neutral", "pos": "positive"}
+
+
+class Labelled(NamedTuple):
+    text: str
+    language: str
+    label: str
+
+
+class Figures(NamedTuple):
+    """`right` of `polar` happy and unhappy texts by the sign of the score; macro-F1 over three labels; calibration."""
+
+    right: int
+    polar: int
+    f1: float
+    calibration_error: float
+    sure_right: float
+    sure: float
+
+
+def labelled(row: Mapping[str, Any]) -> Labelled:
+    """A row of a labelled file. Raises `ValueError` for what is none."""
+    label = _SHORT.get(row["label"], row["label"])
+    if label not in LABELS or not isinstance(row["text"], str):
+        raise ValueError(f"{row['label']!r} is none of {', '.join(LABELS)}")
+    return Labelled(row["text"], "en" if row.get("language") == "en" else "fr", label)
+
+
+def measured(rows: Sequence[Labelled], engine: EngineName) -> Figures:
+    """One engine's figures on one set."""
+    heard: list[tuple[str, Heard]] = []
+    for language in ("fr", "en"):
+        ours = [row for row in rows if row.language == language]
+        if ours:
+            judged = sentiment.engine_for(language, engine).judge([row.text for row in ours])
+            heard += zip((row.label for row in ours), judged, strict=True)
+    polar = [(label, one) for label, one in heard if label != "neutral"]
+    sure = [label == one.label for label, one in heard if one.confidence >= 0.8]
+    return Figures(
+        right=sum((one.score > 0) == (label == "positive") for label, one in polar),
+        polar=len(polar),
+        f1=_macro_f1([(label, one.label) for label, one in heard]),
+        calibration_error=_calibration_error([(one.confidence, label == one.label) for label, one in heard]),
+        sure_right=sum(sure) / (len(sure) or 1),
+        sure=len(sure) / (len(heard) or 1),
+    )
+
+
+def table(sets: Mapping[str, Sequence[Labelled]]) -> Iterator[str]:
+    """Lines of a Markdown table: every set under every engine, with Wilson's 95 % interval."""
+    yield "| set | engine | right on happy/unhappy | macro-F1 | calibration error | right where confidence ≥ .8 |"
+    yield "|---|---|---|---|---|---|"
+    for name, rows in sets.items():
+        for engine in get_args(EngineName):
+            one = measured(rows, engine)
+            doubt = wilson(one.right, one.polar) if one.polar else None
+            share = (
+                f"{100 * one.right / one.polar:.1f} ({100 * doubt.low:.1f}–{100 * doubt.high:.1f})" if doubt else "–"
+            )
+            sure = f"{100 * one.sure_right:.1f} on {100 * one.sure:.0f} %" if engine == "learned" else "–"
+            error = f"{one.calibration_error:.3f}" if engine == "learned" else "–"
+            yield f"| {name} | {engine} | {share} | {one.f1:.3f} | {error} | {sure} |"
+
+
+def _macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
+    """The mean of F1 over the labels that occur in the set."""
+    scores = []
+    for label in {meant for meant, _ in pairs}:
+        both = sum(meant == said == label for meant, said in pairs)
+        either = sum(meant == label for meant, _ in pairs) + sum(said == label for _, said in pairs)
+        scores.append(2 * both / either)
+    return sum(scores) / (len(scores) or 1)
+
+
+def _calibration_error(pairs: Sequence[tuple[float, bool]]) -> float:
+    """Expected calibration error over ten bins of equal width (Guo et al. 2017)."""
+    total = 0.0
+    for first in range(10):
+        ours = [(sure, right) for sure, right in pairs if min(9, int(sure * 10)) == first]
+        total += abs(sum(sure for sure, _ in ours) - sum(right for _, right in ours))
+    return total / (len(pairs) or 1)

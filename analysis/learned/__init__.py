@@ -1,0 +1,1 @@
+"""The learnt sentiment model: hashed words and characters, small integer tables, numpy."""

@@ -1,0 +1,126 @@
+"""The learnt model: sums of small integers, then three calibrated probabilities.
+
+Two one-against-the-rest classifiers (happy, unhappy) over naive-Bayes-weighted words and characters (Wang & Manning
+2012) give two sums; with what the lexicon says they go through a multinomial logistic regression fitted on texts that
+the tables had not seen. What was measured is in docs/model-card.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.learned import features
+from analysis.learned.features import Batch
+from analysis.lexicon import Because, Lexicon
+
+Floats = npt.NDArray[np.float64]
+NEGATIVE, NEUTRAL, POSITIVE = range(3)
+_MOST_WORDS = 8
+_SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
+_LEXICON = {
+    "fr": 4.0,
+    "en": 9.0,
+}  # what the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One text: the probabilities of unhappy, neutral and happy, and the words that weighed most."""
+
+    probabilities: tuple[float, float, float]
+    because: Because
+
+    @property
+    def score(self) -> float:
+        return self.probabilities[POSITIVE] - self.probabilities[NEGATIVE]
+
+
+class Model:
+    """Judges texts of one language.
+
+    `words` and `runs` hold one row for happy and one for unhappy, in units of `scales`; `bias` one each; `calibration`
+    one row per class over `evidence` and a constant.
+    """
+
+    def __init__(self, language: str, tables: dict[str, npt.NDArray[Any]]) -> None:
+        self.language = language
+        self._words, self._runs = tables["words"], tables["runs"]
+        self._scales, self._bias, self._calibration = tables["scales"], tables["bias"], tables["calibration"]
+        self._lexicon = Lexicon(language)
+
+    def judge(self, texts: Sequence[str]) -> list[Judged]:
+        """Each text, in order. Text that holds no word is as likely one as another."""
+        return list(self._judged(texts))
+
+    def evidence(self, texts: Sequence[str]) -> Floats:
+        """What the calibration looks at; shape (texts, 5)."""
+        sums = [self.sums(batch)[0] for batch in features.batches(texts, self.language)]
+        return evidence_of(np.concatenate(sums), texts, self._lexicon) if sums else np.zeros((0, 5))
+
+    def sums(self, batch: Batch) -> tuple[Floats, Floats, Floats]:
+        """Happy and unhappy sums of each text; what each run of words, and of characters, gave to their difference."""
+        sums = np.tile(self._bias, (batch.count, 1)).astype(np.float64)
+        parts = []
+        channels = (
+            (self._words, batch.word_bucket, batch.word_text, self._scales[0]),
+            (self._runs, batch.run_bucket, batch.run_text, self._scales[1]),
+        )
+        for table, bucket, of, scale in channels:
+            share = scale / np.sqrt(np.maximum(1, np.bincount(of, minlength=batch.count)))
+            given = table[:, bucket]
+            for head in range(2):
+                sums[:, head] += share * np.bincount(of, weights=given[head], minlength=batch.count)
+            parts.append((given[0].astype(np.float64) - given[1]) * share[of])
+        return sums, parts[0], parts[1]
+
+    def _judged(self, texts: Sequence[str]) -> Iterator[Judged]:
+        start = 0
+        for batch in features.batches(texts, self.language):
+            sums, from_words, from_runs = self.sums(batch)
+            part = texts[start : start + batch.count]
+            start += batch.count
+            chances = probabilities(evidence_of(sums, part, self._lexicon), self._calibration)
+            for row, because in zip(chances.tolist(), _because(batch, from_words, from_runs), strict=True):
+                yield Judged((row[0], row[1], row[2]), because)
+
+
+def evidence_of(sums: Floats, texts: Sequence[str], lexicon: Lexicon) -> Floats:
+    """Happy minus unhappy (the lexicon's word counted in, less in long texts), its size, their sum, and two signs of a
+    text that says little: how short it is, and that it holds no word of the lexicon."""
+    short = np.array([min(1.0, _SHORT / (1 + text.count(" "))) for text in texts])
+    said = [lexicon.score(text) for text in texts]
+    apart = sums[:, 0] - sums[:, 1] + _LEXICON[lexicon.language] * short * [score for score, _ in said]
+    dry = short * [not because for _, because in said]
+    return np.stack((apart, np.abs(apart), sums[:, 0] + sums[:, 1], short, dry), axis=1)
+
+
+def probabilities(evidence: Floats, calibration: Floats) -> Floats:
+    """Softmax; shape (texts, 3)."""
+    logits = evidence @ calibration[:, :-1].T + calibration[:, -1]
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _because(batch: Batch, from_words: Floats, from_runs: Floats) -> Iterator[Because]:
+    """For each text the words that weighed most: what the sequences that end in a word gave, and its characters."""
+    weights = np.bincount(batch.word_at, weights=from_words, minlength=len(batch.words))
+    if len(batch.words):
+        weights += np.bincount(batch.run_at, weights=from_runs, minlength=len(batch.words))
+    singles = len(batch.words)
+    edges = np.searchsorted(batch.word_text[:singles], np.arange(batch.count + 1))
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        order = np.argsort(-np.abs(weights[first:last]), kind="stable")[:_MOST_WORDS] + first
+        named = ((batch.text[batch.words[at, 0] : batch.words[at, 1]], float(weights[at])) for at in order)
+        yield tuple((word, round(float(np.tanh(weight)), 2)) for word, weight in named if abs(weight) >= 0.02)
+
+
+@lru_cache(maxsize=4)
+def shipped(language: str) -> Model:
+    """The model that comes with the product; loaded once for each process."""
+    with as_file(files("analysis").joinpath("models", f"{language}.npz")) as path, np.load(path) as tables:
+        return Model(language, {name: tables[name] for name in tables.files})

@@ -1,0 +1,88 @@
+"""Every engine on the test splits of the labelled texts, and its speed beside VADER's: docs/model-figures.md."""
+
+import argparse
+import gzip
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from analysis import evaluation, reading, sentiment
+from analysis.evaluation import Labelled
+
+SETS = {
+    "fr": ("allocine", "allocine_series", "insurance", "tweets_xlmt", "mabsa_hotel"),
+    "en": (
+        "vader_tweets", "vader_amazonReviewSnippets", "vader_movieReviewSnippets", "vader_nytEditorialSnippets",
+        "uci_imdb", "uci_amazon", "imdb", "pros_cons", "tweeteval", "tweets_xlmt", "se14en_rest",
+    ),
+}  # fmt: skip
+_TURNS = 3
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--out", type=Path, default=Path("docs/model-figures.md"))
+    given = asked.parse_args()
+    lines = ["# Understanding, measured", "", "Made by `make evaluate`, on test splits that no model learnt from.", ""]
+    for language in ("fr", "en"):
+        sets = _sets(given.folder, language)
+        lines += [f"## {language}", "", *evaluation.table(sets), "", *_means(sets), ""]
+        lines += [*_speeds(language, sets), ""]
+    text = "\n".join(lines)
+    print(text)
+    given.out.write_text(text, encoding="utf-8")
+
+
+def _sets(folder: Path, language: str) -> dict[str, list[Labelled]]:
+    sets: dict[str, list[Labelled]] = {name: [] for name in SETS[language]}
+    with gzip.open(folder / f"sentiment_{language}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["split"] == "test" and row["source"] in sets:
+                sets[row["source"]].append(evaluation.labelled({**row, "language": language}))
+    return sets
+
+
+def _means(sets: dict[str, list[Labelled]]) -> list[str]:
+    lines = []
+    for engine in ("learned", "lexicon", "published"):
+        figures = [evaluation.measured(rows, engine) for rows in sets.values()]
+        share = sum(100 * one.right / one.polar for one in figures) / len(figures)
+        f1 = sum(one.f1 for one in figures) / len(figures)
+        lines.append(f"- {engine}: mean right {share:.2f}, mean macro-F1 {f1:.3f}")
+    return lines
+
+
+def _speeds(language: str, sets: dict[str, list[Labelled]]) -> list[str]:
+    """Documents per CPU-second of the whole reading against VADER alone, interleaved, on short and on long texts."""
+    texts = [row.text for rows in sets.values() for row in rows[:200]]
+    kinds = {"as they are": texts[:1_000], "over 800 characters": [one for one in texts if len(one) > 800][:200]}
+    lines = ["| texts | mean characters | reading (sentiment and themes) against VADER alone |", "|---|---|---|"]
+    vader = sentiment.Vader()
+    for name, ours in kinds.items():
+        if not ours:
+            continue
+        batch = [reading.Asked(one, hint=language, default=language) for one in ours]
+
+        def read(batch: Sequence[reading.Asked] = batch) -> object:
+            return [reading.read_all(batch[at : at + 50]) for at in range(0, len(batch), 50)]
+
+        def alone(ours: Sequence[str] = ours) -> object:
+            return [vader.score(one) for one in ours]
+
+        read()
+        ratios = sorted(_seconds(alone) / _seconds(read) for _ in range(_TURNS))
+        lines.append(f"| {name} | {sum(map(len, ours)) / len(ours):.0f} | {ratios[len(ratios) // 2]:.1f} |")
+    return lines
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()
