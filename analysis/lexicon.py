@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from math import sqrt
 
 from analysis.words import folded, lemma
@@ -20,19 +21,19 @@ _TOKEN = re.compile(r"[^\W_]+(?:-[^\W_]+)*|[<>]?[:;=x][-']?[)(dp/]|<3|\^\^|[,.;!
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)")
 _NOT = re.compile(r"\b([a-z]+)n't\b")
 _STOPS = frozenset(",.;!?()\n")
-_LONGEST = 6
 _REACH = 3  # words that a negation reaches over
 _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.6, 1.3
-_MOST_TEXT = 2_000
+_MOST_TEXT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One language's: values by word, by expression, and the words that change the words after them."""
+    """One language's: values by word, by expression, the longest expression that begins with two
+    words, and the words that change the words after them."""
 
     values: Mapping[str, float]
     expressions: Mapping[tuple[str, ...], float]
-    begins: frozenset[str]
+    begins: Mapping[tuple[str, str], int]
     negations: frozenset[str]
     stronger: frozenset[str]
     softer: frozenset[str]
@@ -47,48 +48,52 @@ class Lexicon:
     def __init__(self, language: str) -> None:
         self.language = language
         self._words = _french() if language == "fr" else _english()
+        self._known = lru_cache(maxsize=50_000)(self._look_up)
 
     def score(self, text: str) -> tuple[float, Because]:
         """Between -1 and 1, and the words that weighed, each with its own part."""
-        tokens = tokens_of(text[:_MOST_TEXT], self.language)
+        shown = tokens_of(text[:_MOST_TEXT], self.language)
+        known = [self._known(one) for one in shown]
+        words = [word for word, _ in known]
         heard: list[tuple[str, float, int]] = []
-        contrast, at = -1, 0
-        while at < len(tokens):
-            word, shown = tokens[at]
+        contrast, free = -1, 0
+        begins = self._words.begins
+        for at, ((word, value), pair) in enumerate(zip(known, pairwise([*words, ""]), strict=True)):
+            if at < free:
+                continue
             if word in self._words.contrasts:
                 contrast = at
-            length, value = self._expression(tokens, at)
+            length, together = self._expression(words, at, begins[pair]) if pair in begins else (0, 0.0)
             if length:
-                heard.append((" ".join(one for _, one in tokens[at : at + length]), value, at))
-            elif value := self._value(word, shown):
-                heard.append((shown, value * self._changed(tokens, at), at))
-            at += length or 1
+                heard.append((" ".join(shown[at : at + length]), together, at))
+                free = at + length
+            elif value:
+                heard.append((shown[at], value * self._changed(words, at), at))
         if contrast >= 0:
             heard = [(said, value * (_BEFORE if at < contrast else _AFTER), at) for said, value, at in heard]
         total = sum(value for _, value, _ in heard)
         because = tuple((said, round(value / 4, 2)) for said, value, _ in heard if value)
         return total / sqrt(total * total + 15), because
 
-    def _value(self, word: str, shown: str) -> float:
-        """A form's own value ("worn" is not "wear"), else its lemma's."""
-        own = self._words.values.get(_folded(shown))
-        return self._words.values.get(word, 0.0) if own is None else own
+    def _look_up(self, shown: str) -> tuple[str, float]:
+        """A token's lemma, and its value: a form's own ("worn" is not "wear"), else its lemma's."""
+        word = lemma(shown, self.language) if shown[0].isalnum() else shown
+        own = self._words.values.get(folded(shown))
+        return word, self._words.values.get(word, 0.0) if own is None else own
 
-    def _expression(self, tokens: list[tuple[str, str]], at: int) -> tuple[int, float]:
+    def _expression(self, words: list[str], at: int, longest: int) -> tuple[int, float]:
         """The longest expression that begins here: its length in words and its value."""
-        if tokens[at][0] not in self._words.begins:
-            return 0, 0.0
-        for length in range(min(_LONGEST, len(tokens) - at), 1, -1):
-            value = self._words.expressions.get(tuple(word for word, _ in tokens[at : at + length]))
+        for length in range(min(longest, len(words) - at), 1, -1):
+            value = self._words.expressions.get(tuple(words[at : at + length]))
             if value is not None:
                 return length, value
         return 0, 0.0
 
-    def _changed(self, tokens: list[tuple[str, str]], at: int) -> float:
+    def _changed(self, words: list[str], at: int) -> float:
         """How the words before this one change it."""
         factor = 1.0
         for back in range(1, _REACH + 1):
-            word = tokens[at - back][0] if at >= back else "."
+            word = words[at - back] if at >= back else "."
             if word in _STOPS or word in self._words.contrasts:
                 break
             if word in self._words.negations:
@@ -100,14 +105,10 @@ class Lexicon:
         return factor
 
 
-_folded = lru_cache(maxsize=100_000)(folded)
-
-
-def tokens_of(text: str, language: str) -> list[tuple[str, str]]:
-    """Words, emoticons and stops: each as its lemma, folded, and as it stands."""
+def tokens_of(text: str, language: str) -> list[str]:
+    """Words, emoticons and stops, in lower case, as they stand; what is contracted apart."""
     text = text.lower().replace("’", "'")
-    text = _ELIDED.sub("", text) if language == "fr" else _NOT.sub(_spelt_out, text)
-    return [(lemma(word, language) if word[0].isalnum() else word, word) for word in _TOKEN.findall(text)]
+    return _TOKEN.findall(_ELIDED.sub("", text) if language == "fr" else _NOT.sub(_spelt_out, text))
 
 
 def _spelt_out(contraction: re.Match[str]) -> str:
@@ -117,19 +118,22 @@ def _spelt_out(contraction: re.Match[str]) -> str:
 def _words(values: dict[str, float], language: str, modifiers: Mapping[str, str]) -> Words:
     singles: dict[str, float] = {}
     expressions: dict[tuple[str, ...], float] = {}
+    begins: dict[tuple[str, str], int] = {}
     for said, value in values.items():
         tokens = tokens_of(said, language)
         if len(tokens) > 1:
-            expressions.setdefault(tuple(word for word, _ in tokens), value)
+            key = tuple(lemma(word, language) if word[0].isalnum() else word for word in tokens)
+            expressions.setdefault(key, value)
+            begins[key[0], key[1]] = max(len(key), begins.get((key[0], key[1]), 0))
         elif tokens:
-            singles.setdefault(_folded(tokens[0][1]), value)
+            singles.setdefault(folded(tokens[0]), value)
     for name, value in (("positive_emoji", 3.0), ("negative_emoji", -3.0)):
         singles |= dict.fromkeys(modifiers[name].split(), value)
     sets = {
         name: frozenset(folded(word) for word in modifiers[name].split())
         for name in ("negations", "stronger", "softer", "contrasts")
     }
-    return Words(singles, expressions, frozenset(key[0] for key in expressions), **sets)
+    return Words(singles, expressions, begins, **sets)
 
 
 @lru_cache(maxsize=1)

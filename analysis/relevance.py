@@ -280,7 +280,7 @@ def _tokens(text: str) -> list[_Token]:
 def _guard(
     name: str, city: str | None, siren: str | None, sector: str | None, website: str | None, aliases: tuple[str, ...]
 ) -> _Guard:
-    trade = _trade_words(sector)
+    trade = _trade_words(sector) or _trade_words(_sector_said(name))
     forms: dict[tuple[str, ...], _Form] = {}
     for one in (name, *aliases):
         for form in _forms(one, trade, is_alias=one is not name):
@@ -319,6 +319,15 @@ def _trade_words(sector: str | None) -> frozenset[str]:
     fitting = [code for code in table if sector and sector.startswith(code)]
     words = table[max(fitting, key=len)] if fitting else ""
     return frozenset(_singular(part) for word in words.split() for part in word.split("-") if len(part) > 2)
+
+
+def _sector_said(name: str) -> str | None:
+    """The activity that a firm's name says ("Boulangerie Mercier"), for one whose code nobody gave.
+
+    The first two words of each activity are its own name.
+    """
+    words = {_singular(token.word) for token in _tokens(name)}
+    return next((code for code, known in _table("trades.toml").items() if words & set(known.split()[:2])), None)
 
 
 def _home(city: str | None) -> frozenset[tuple[str, ...]]:

@@ -28,6 +28,8 @@ def clauses(text: str) -> list[str]:
 
 def folded(text: str) -> str:
     """Lower case and without accents, as people type in a hurry."""
+    if text.isascii():
+        return text.lower()
     bare = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe").replace("æ", "ae"))
     return "".join(letter for letter in bare if not unicodedata.combining(letter))
 

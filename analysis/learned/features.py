@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ WORD_BITS, CHARACTER_BITS = 20, 19
 MOST_TEXT = 20_000  # characters of one text
 _BATCH = 400_000  # characters of one array
 _RUNS = (3, 4, 5)
+_REACH = 3  # words that a negation reaches over
+_DENYING = {
+    "fr": "pas jamais rien aucun aucune sans ni guere nullement",
+    "en": "not never no nobody nothing none cannot cant dont doesnt didnt isnt wasnt arent werent wont wouldnt couldnt "
+    "shouldnt hasnt havent hadnt without hardly nor neither",
+}
 _SPACE, _WORD, _SIGN, _ALONE = range(4)
 
 Hashes = npt.NDArray[np.uint64]
@@ -57,10 +64,10 @@ def batches(texts: Sequence[str], language: str) -> Iterator[Batch]:
         kept.append(normal(text, language))
         size += len(kept[-1])
         if size > _BATCH:
-            yield _batch(kept)
+            yield _batch(kept, language)
             kept, size = [], 0
     if kept:
-        yield _batch(kept)
+        yield _batch(kept, language)
 
 
 def normal(text: str, language: str) -> str:
@@ -69,14 +76,14 @@ def normal(text: str, language: str) -> str:
     return _REPEATED.sub(r"\1\1", text.replace("'", " " if language == "fr" else "")) + " "
 
 
-def _batch(texts: Sequence[str]) -> Batch:
+def _batch(texts: Sequence[str], language: str) -> Batch:
     text = " " + "".join(texts)
     letters = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
     ends = np.cumsum([len(one) for one in texts]) + 1
     with np.errstate(over="ignore"):
         words, hashes = _words(letters)
         of = np.searchsorted(ends, words[:, 0], side="right")
-        word_bucket, word_text, word_at = _sequences(hashes, of)
+        word_bucket, word_text, word_at = _sequences(hashes, of, _negations(language))
         run_bucket, run_start = _runs(letters)
     # The space before a word is the one that ends the text before it: a run is where its second character is.
     run_text = np.searchsorted(ends, run_start + 1, side="right")
@@ -99,15 +106,30 @@ def _words(letters: npt.NDArray[np.uint32]) -> tuple[Ints, Hashes]:
     return np.stack((begins, stops), axis=1), _mixed((sums[stops] - sums[begins]) * inverse[begins])
 
 
-def _sequences(hashes: Hashes, of: Ints) -> tuple[Ints, Ints, Ints]:
-    """Sequences of one, two and three words that lie in one text; each is where its last word is."""
+def _sequences(hashes: Hashes, of: Ints, negations: Hashes) -> tuple[Ints, Ints, Ints]:
+    """Sequences of one, two and three words that lie in one text, each where its last word is; and words denied."""
     at = np.arange(len(hashes))
     pairs = _mixed(hashes[:-1] * _TIMES[1] + hashes[1:])
     threes = _mixed(pairs[:-1] * _TIMES[2] + hashes[2:])
     in_one, in_two = of[1:] == of[:-1], of[2:] == of[:-2]
-    every = np.concatenate((hashes, pairs[in_one], threes[in_two]))
-    places = np.concatenate((at, at[1:][in_one], at[2:][in_two]))
+    denied = _denied(np.isin(hashes, negations), of)
+    every = np.concatenate((hashes, pairs[in_one], threes[in_two], _mixed(hashes[denied] + _TIMES[3])))
+    places = np.concatenate((at, at[1:][in_one], at[2:][in_two], denied))
     return (every >> np.uint64(64 - WORD_BITS)).astype(np.int64), of[places], places
+
+
+def _denied(negations: npt.NDArray[np.bool_], of: Ints) -> Ints:
+    """The words within reach after a negation, in the same text (as Pang, Lee & Vaithyanathan 2002 mark them)."""
+    places = np.flatnonzero(negations)
+    reached = [places[places + step < len(of)] + step for step in range(1, _REACH + 1)]
+    return np.concatenate([after[of[after] == of[after - step]] for step, after in enumerate(reached, start=1)])
+
+
+@lru_cache(maxsize=4)
+def _negations(language: str) -> Hashes:
+    """The hashes of the words that deny."""
+    letters = np.frombuffer(f" {_DENYING[language]} ".encode("utf-32-le"), np.uint32)
+    return _words(letters)[1]
 
 
 def _runs(letters: npt.NDArray[np.uint32]) -> tuple[Ints, Ints]:

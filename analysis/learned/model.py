@@ -111,12 +111,14 @@ def _because(batch: Batch, from_words: Floats, from_runs: Floats) -> Iterator[Be
     weights = np.bincount(batch.word_at, weights=from_words, minlength=len(batch.words))
     if len(batch.words):
         weights += np.bincount(batch.run_at, weights=from_runs, minlength=len(batch.words))
-    singles = len(batch.words)
-    edges = np.searchsorted(batch.word_text[:singles], np.arange(batch.count + 1))
+    of = batch.word_text[: len(batch.words)]
+    order = np.lexsort((-np.abs(weights), of))
+    edges = np.searchsorted(of, np.arange(batch.count + 1))
+    shown = np.tanh(weights).round(2)
     for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        order = np.argsort(-np.abs(weights[first:last]), kind="stable")[:_MOST_WORDS] + first
-        named = ((batch.text[batch.words[at, 0] : batch.words[at, 1]], float(weights[at])) for at in order)
-        yield tuple((word, round(float(np.tanh(weight)), 2)) for word, weight in named if abs(weight) >= 0.02)
+        best = order[first : min(last, first + _MOST_WORDS)]
+        pairs = zip(batch.words[best].tolist(), shown[best].tolist(), strict=True)
+        yield tuple((batch.text[start:stop], weight) for (start, stop), weight in pairs if weight)
 
 
 @lru_cache(maxsize=4)

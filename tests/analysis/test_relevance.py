@@ -98,3 +98,9 @@ def test_the_siren_and_the_website_leave_no_doubt():
 @given(st.text(), st.text(max_size=60))
 def test_any_text_has_a_relevance(text, name):
     assert 0 <= relevance(Firm(name, "Nîmes", None, "56.10A"), text + name).score <= 1
+
+
+def test_a_name_that_says_its_trade_needs_no_activity_code():
+    firm = Firm("Boulangerie Mercier", "Limoges")
+    assert relevance("La boulangerie Mercier de Limoges prime sa brioche", firm).is_about_us
+    assert not relevance("Un Mercier élu maire de Brest", firm).is_about_us
