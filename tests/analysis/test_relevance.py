@@ -102,5 +102,5 @@ def test_any_text_has_a_relevance(text, name):
 
 def test_a_name_that_says_its_trade_needs_no_activity_code():
     firm = Firm("Boulangerie Mercier", "Limoges")
-    assert relevance("La boulangerie Mercier de Limoges prime sa brioche", firm).is_about_us
-    assert not relevance("Un Mercier élu maire de Brest", firm).is_about_us
+    assert relevance(firm, "La boulangerie Mercier de Limoges prime sa brioche").is_about_us
+    assert not relevance(firm, "Un Mercier élu maire de Brest").is_about_us
