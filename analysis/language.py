@@ -37,6 +37,7 @@ _OTHERS = frozenset(
     o os uma muito não com mas foi bom bem tudo para são
     """.split()
 ) - _FRENCH - _ENGLISH  # fmt: skip
+SMALL_WORDS = {"fr": _FRENCH, "en": _ENGLISH}
 _ACCENTS = re.compile(r"[àâçéèêëîïôùûœ]", re.I)
 
 

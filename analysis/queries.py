@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
 
 from analysis.alerts import History
+from analysis.emerging import Said
 from analysis.rollups import ALL, Sums
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
@@ -75,6 +76,17 @@ def themes(connection: Connection, company_id: str, first: date, last: date) -> 
     )
     named = {theme: Sums(*map(int, values)) for theme, *values in rows}
     return dict(sorted(((k, v) for k, v in named.items() if v.mentions), key=lambda pair: (-pair[1].mentions, pair[0])))
+
+
+def texts(connection: Connection, company_id: str, first: date, last: date, *, limit: int = 2_000) -> list[Said]:
+    """The texts of mentions that count, published between two days, the latest first."""
+    rows = connection.execute(
+        select(mention.c.text, mention.c.title, mention.c.language)
+        .where(mention.c.company_id == company_id, mention.c.day.between(first.isoformat(), last.isoformat()), COUNTS)
+        .order_by(mention.c.published_at.desc())
+        .limit(limit)
+    )
+    return [Said(f"{row.title}.\n{row.text}" if row.title else row.text or "", row.language) for row in rows]
 
 
 def history(connection: Connection, company_id: str, first: date, last: date) -> History:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from analysis.sentiment import Heard, Label, label_of
-from analysis.words import folded, lemmas
+from analysis.words import folded, lemmas, without_turn
 
 THEMES = (
     "product", "service", "price", "waiting", "cleanliness", "ambience", "location", "communication", "aftercare",
@@ -59,7 +59,7 @@ def _opinion(theme: str, sentences: list[Heard], stars: float | None) -> Opinion
         score = (score + stars) / 2
     telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
     label = telling.label if len(sentences) == 1 and stars is None else label_of(score)
-    return Opinion(theme, label, round(score, 3), _shortened(telling.text))
+    return Opinion(theme, label, round(score, 3), _shortened(without_turn(telling.text)))
 
 
 def _shortened(sentence: str) -> str:

@@ -7,11 +7,12 @@ from functools import lru_cache
 import simplemma
 
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"»)\s]+(?=[\"«(A-ZÀ-ÖØ-Þ0-9\U0001F300-\U0001FAFF-])|\n+|(?<=[.!?]{2})\s+")
-_CONTRAST = re.compile(
-    r"[,;]?\s+(?=(?:mais|par contre|en revanche|cependant|toutefois|néanmoins|seul bémol"
-    r"|but|however|although|though|on the other hand)\b)",
-    re.I,
+_CONTRASTS = (
+    r"(?:mais|par contre|en revanche|cependant|toutefois|néanmoins|seul bémol"
+    r"|but|however|although|though|on the other hand)\b"
 )
+_TURN = re.compile(rf"[,;]?\s+(?={_CONTRASTS})", re.I)
+_TURNING = re.compile(rf"^{_CONTRASTS}[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
 
@@ -23,7 +24,12 @@ def sentences(text: str) -> list[str]:
 
 def clauses(text: str) -> list[str]:
     """The sentences of `text`, cut again where one turns: "accueil charmant" and "mais trop cher"."""
-    return [part for sentence in sentences(text) for part in _CONTRAST.split(sentence) if part.strip()]
+    return [part for sentence in sentences(text) for part in _TURN.split(sentence) if part.strip()]
+
+
+def without_turn(clause: str) -> str:
+    """The clause without the word that turns it, as one would quote it."""
+    return _TURNING.sub("", clause) or clause
 
 
 def folded(text: str) -> str:

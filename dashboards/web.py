@@ -1,7 +1,7 @@
 """The pages: opened by a one-time link, kept open by a cookie. No GET changes anything."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy import Connection, Engine, RowMapping
 from starlette.staticfiles import StaticFiles
 
-from analysis import queries, reading, store, trends
+from analysis import emerging, queries, reading, store, trends
 from analysis.report import Week
+from analysis.words import lemmas
 from dashboards import charts, feedback, i18n, weekly
 from ingest import sources_store
 from vigie import access, clock, companies, db
@@ -214,10 +215,19 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
         ],
         "apart": queries.apart(connection, firm["id"]),
         "sure": reading.SURE,
+        "rising": _rising(connection, firm, today),
         "health": {one["id"]: one for one in sources_store.of_company(connection, firm["id"])},
         "asked": queries.mentions(connection, firm["id"], queries.Filter(apart="unconfirmed"), limit=_ASKED),
         "aside": queries.mentions(connection, firm["id"], queries.Filter(apart="aside"), limit=_ASKED),
     }
+
+
+def _rising(connection: Connection, firm: dict[str, Any], today: date) -> list[emerging.Rising]:
+    """What they begin to speak of: the last four weeks against the half year before."""
+    first = today - timedelta(weeks=4) + timedelta(days=1)
+    now = queries.texts(connection, firm["id"], first, today)
+    before = queries.texts(connection, firm["id"], first - timedelta(weeks=26), first - timedelta(days=1))
+    return emerging.rising(now, before, known=frozenset(lemmas(f"{firm['name']} {firm['city'] or ''}", "fr")))
 
 
 def _findings(connection: Connection, company_id: str) -> list[str]:

@@ -28,6 +28,9 @@ def load(connection: Connection, tables: dict[str, list[dict]]) -> None:
     """The reverse, into tables that exist."""
     metadata = MetaData()
     metadata.reflect(connection)
+    for table in reversed(metadata.sorted_tables):
+        if table.name in tables:
+            connection.execute(table.delete())  # a migration may have written timers of its own
     for name, rows in tables.items():
         for row in rows:
             values = {

@@ -55,7 +55,7 @@ def list_sources(company: Company, as_json: AsJson = False) -> None:
 
     with opened() as house, db.reading(house.engine) as connection:
         rows = sources_store.of_company(connection, companies.find(connection, company)["id"])
-    names = ("id", "kind", "name", "target", "paused", "error", "received_at")
+    names = ("id", "kind", "name", "target", "paused", "error", "received_at", "next_poll_at")
     listed([{name: row[name] for name in names} for row in rows], as_json)
 
 
