@@ -80,8 +80,8 @@ def _heard(texts: Sequence[Sequence[str]], tongue: str, engine: EngineName) -> l
     """Every piece of every text judged in one call; a text of a single clause is judged once."""
     if tongue == language.OTHER:
         return [[Heard(pieces[0], "neutral", 0.0, 0.0, ())] for pieces in texts]
-    flat = [piece for pieces in texts for piece in (pieces if len(pieces) > 2 else pieces[:1])]
-    judged = iter(sentiment.engine_for(tongue, engine).judge(flat))
+    flat = [(piece, at == 0) for pieces in texts for at, piece in enumerate(pieces if len(pieces) > 2 else pieces[:1])]
+    judged = iter(sentiment.engine_for(tongue, engine).judge([one for one, _ in flat], [whole for _, whole in flat]))
     heard = []
     for pieces in texts:
         whole = next(judged)

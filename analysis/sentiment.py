@@ -38,8 +38,8 @@ class Engine(Protocol):
 
     name: str
 
-    def judge(self, texts: Sequence[str]) -> list[Heard]:
-        """Each text, in order."""
+    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
+        """Each text, in order; where `explained` is given, with its words only where that is true."""
 
 
 class Learned:
@@ -52,8 +52,9 @@ class Learned:
 
         self._model = shipped(language)
 
-    def judge(self, texts: Sequence[str]) -> list[Heard]:
-        return [_of_judged(text, one) for text, one in zip(texts, self._model.judge(texts), strict=True)]
+    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
+        judged = self._model.judge(texts, [True] * len(texts) if explained is None else explained)
+        return [_of_judged(text, one) for text, one in zip(texts, judged, strict=True)]
 
 
 class ByWords:
@@ -63,7 +64,7 @@ class ByWords:
         self.name = name
         self._scorer = scorer
 
-    def judge(self, texts: Sequence[str]) -> list[Heard]:
+    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
         return [self._heard(text, *self._scorer.score(text[:_MOST_TEXT])) for text in texts]
 
     def _heard(self, text: str, score: float, because: Because) -> Heard:

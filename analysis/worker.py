@@ -4,12 +4,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import islice
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, select
 
 from analysis import alerts, homonyms, queries, reading, store, watch
+from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.sentiment import EngineName
 from vigie import clock, db, due
@@ -49,12 +51,14 @@ class Analysis:
             else:
                 events.append((record, event))
         self._learn(events)
+        readings = iter(self._read([event for _, event in events]))
         for record, event in events:
+            read = list(islice(readings, len(event.mentions)))
             firm = self._companies.get(event.company_id)
             if firm is None:
                 prepared.dead.append(DeadLetter(record, f"unknown company {event.company_id!r}", record.value))
                 continue
-            prepared.work.extend(self._rows(firm, event))
+            prepared.work.extend(self._rows(firm, event, read))
             prepared.dead.extend(_dead_parts(record, event))
         return prepared
 
@@ -74,12 +78,17 @@ class Analysis:
             guarded = {event.company_id for _, event in events if event.source.guarded} & set(self._companies)
             self._taught = {one: homonyms.taught(connection, self._companies[one]) for one in guarded}
 
-    def _rows(self, firm: Mapping[str, Any], event: MentionsCollected) -> list[store.Row]:
+    def _read(self, events: Sequence[MentionsCollected]) -> list[Reading]:
+        """Every mention of every event at once, in order: the model reads a hundred texts for little more than one."""
+        asked = []
+        for event in events:
+            default = self._companies.get(event.company_id, {}).get("language", "fr")
+            asked += [reading.Asked(one.text, one.title, one.language, one.rating, default) for one in event.mentions]
+        return reading.read_all(asked, self._sentiment)
+
+    def _rows(self, firm: Mapping[str, Any], event: MentionsCollected, readings: Sequence[Reading]) -> list[store.Row]:
         guarded = event.source.guarded
         taught = self._taught.get(firm["id"], homonyms.NOTHING)
-        asked = [
-            reading.Asked(one.text, one.title, one.language, one.rating, firm["language"]) for one in event.mentions
-        ]
         return [
             store.row_of(
                 firm,
@@ -89,7 +98,7 @@ class Analysis:
                 event.notify,
                 homonyms.about(firm, one.title, one.text, one.url, taught) if guarded else None,
             )
-            for one, read in zip(event.mentions, reading.read_all(asked, self._sentiment), strict=True)
+            for one, read in zip(event.mentions, readings, strict=True)
         ]
 
 

@@ -185,7 +185,7 @@ Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_v
 | --- | --- | --- | --- |
 {rows}
 
-The pipeline appends to the log, reads it, tells the language, scores sentence by sentence, finds themes, and stores
+The pipeline appends to the log, reads it, tells the language, scores text and clauses, finds themes, and stores
 mentions with rollups and alerts. "Engines alone" is VADER for English texts and textblob-fr's PatternAnalyzer for French
 ones, each text once, whole, nothing stored.
 """

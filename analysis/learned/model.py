@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 _MOST_WORDS = 8
 _SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
+_FADED = 0.25  # of its weight: beyond sixty words the lexicon is not asked
+_UNASKED: tuple[float, Because] = (0.0, (("", 0.0),))
 _LEXICON = {
     "fr": 4.0,
     "en": 9.0,
@@ -53,9 +55,9 @@ class Model:
         self._scales, self._bias, self._calibration = tables["scales"], tables["bias"], tables["calibration"]
         self._lexicon = Lexicon(language)
 
-    def judge(self, texts: Sequence[str]) -> list[Judged]:
-        """Each text, in order. Text that holds no word is as likely one as another."""
-        return list(self._judged(texts))
+    def judge(self, texts: Sequence[str], explained: Sequence[bool]) -> list[Judged]:
+        """Each text, in order, and the words that weighed in those that are to be `explained`."""
+        return list(self._judged(texts, explained))
 
     def evidence(self, texts: Sequence[str]) -> Floats:
         """What the calibration looks at; shape (texts, 5)."""
@@ -78,14 +80,15 @@ class Model:
             parts.append((given[0].astype(np.float64) - given[1]) * share[of])
         return sums, parts[0], parts[1]
 
-    def _judged(self, texts: Sequence[str]) -> Iterator[Judged]:
+    def _judged(self, texts: Sequence[str], explained: Sequence[bool]) -> Iterator[Judged]:
         start = 0
         for batch in features.batches(texts, self.language):
             sums, from_words, from_runs = self.sums(batch)
             part = texts[start : start + batch.count]
+            asked = explained[start : start + batch.count]
             start += batch.count
             chances = probabilities(evidence_of(sums, part, self._lexicon), self._calibration)
-            for row, because in zip(chances.tolist(), _because(batch, from_words, from_runs), strict=True):
+            for row, because in zip(chances.tolist(), _because(batch, from_words, from_runs, asked), strict=True):
                 yield Judged((row[0], row[1], row[2]), because)
 
 
@@ -93,9 +96,9 @@ def evidence_of(sums: Floats, texts: Sequence[str], lexicon: Lexicon) -> Floats:
     """Happy minus unhappy (the lexicon's word counted in, less in long texts), its size, their sum, and two signs of a
     text that says little: how short it is, and that it holds no word of the lexicon."""
     short = np.array([min(1.0, _SHORT / (1 + text.count(" "))) for text in texts])
-    said = [lexicon.score(text) for text in texts]
+    said = [lexicon.score(text) if share >= _FADED else _UNASKED for text, share in zip(texts, short, strict=True)]
     apart = sums[:, 0] - sums[:, 1] + _LEXICON[lexicon.language] * short * [score for score, _ in said]
-    dry = short * [not because for _, because in said]
+    dry = short * [not score and not because for score, because in said]
     return np.stack((apart, np.abs(apart), sums[:, 0] + sums[:, 1], short, dry), axis=1)
 
 
@@ -106,7 +109,7 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _because(batch: Batch, from_words: Floats, from_runs: Floats) -> Iterator[Because]:
+def _because(batch: Batch, from_words: Floats, from_runs: Floats, explained: Sequence[bool]) -> Iterator[Because]:
     """For each text the words that weighed most: what the sequences that end in a word gave, and its characters."""
     weights = np.bincount(batch.word_at, weights=from_words, minlength=len(batch.words))
     if len(batch.words):
@@ -115,7 +118,10 @@ def _because(batch: Batch, from_words: Floats, from_runs: Floats) -> Iterator[Be
     order = np.lexsort((-np.abs(weights), of))
     edges = np.searchsorted(of, np.arange(batch.count + 1))
     shown = np.tanh(weights).round(2)
-    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    for first, last, is_asked in zip(edges[:-1].tolist(), edges[1:].tolist(), explained, strict=True):
+        if not is_asked:
+            yield ()
+            continue
         best = order[first : min(last, first + _MOST_WORDS)]
         pairs = zip(batch.words[best].tolist(), shown[best].tolist(), strict=True)
         yield tuple((batch.text[start:stop], weight) for (start, stop), weight in pairs if weight)

@@ -60,8 +60,8 @@ def test_a_text_that_turns_gives_each_theme_its_own_words():
 @pytest.mark.parametrize("spoken", ["fr", "en"])
 def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     texts = ["Très bon, parfait !", "", "Awful.\n\nNever again :(", "😍", "é" * 300, "a b c " * 3_000]
-    together = shipped(spoken).judge(texts)
-    alone = [shipped(spoken).judge([text])[0] for text in texts]
+    together = shipped(spoken).judge(texts, [True] * len(texts))
+    alone = [shipped(spoken).judge([text], [True])[0] for text in texts]
     assert [one.because for one in together] == [one.because for one in alone]
     assert [one.score for one in together] == pytest.approx([one.score for one in alone])
     assert all(abs(sum(one.probabilities) - 1) < 1e-9 for one in together)
