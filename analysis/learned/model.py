@@ -24,10 +24,8 @@ _MOST_WORDS = 8
 _SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
 _FADED = 0.25  # of its weight: beyond sixty words the lexicon is not asked
 _UNASKED: tuple[float, Because] = (0.0, (("", 0.0),))
-_LEXICON = {
-    "fr": 4.0,
-    "en": 9.0,
-}  # what the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen
+# What the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen.
+_LEXICON = {"fr": 4.0, "en": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
