@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from analysis import queries, reading, store
 from analysis.report import Week
+from analysis.rereading import reread_outdated
 from vigie import companies, db
 from vigie.db.tables import alert, due, mention, outbox, webhook
 from vigie.errors import InvalidInputError, NotFoundError
@@ -257,3 +258,18 @@ def test_a_day_and_a_week_are_the_firms_own():
     sunday_night = datetime(2026, 10, 25, 23, 30, tzinfo=UTC)  # already Monday in Paris, after the clocks went back
     assert Week.of(clock.local_day(sunday_night, "Europe/Paris")).name == "2026-W44"
     assert Week.of(clock.local_day(sunday_night - timedelta(hours=1), "Europe/Paris")).name == "2026-W43"
+
+
+def test_what_an_older_analyser_read_is_read_anew_and_judgements_stand(engine, firm):
+    write(engine, row(firm, "m1"), row(firm, "m2"), row(firm, "m3"))
+    with db.writing(engine) as connection:
+        store.judge(connection, firm["id"], "m2", "label", "positive", "marie")
+        connection.execute(update(mention).where(mention.c.id != "m3").values(analyser="older"))
+    assert reread_outdated(engine) == 2
+    assert reread_outdated(engine) == 0
+    with db.reading(engine) as connection:
+        kept = {one.id: one for one in connection.execute(select(mention))}
+    assert {one.analyser for one in kept.values()} == {reading.ANALYSER}
+    assert kept["m1"].score == kept["m3"].score
+    assert kept["m2"].label == "positive"
+    assert exact(engine)

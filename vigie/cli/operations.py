@@ -15,6 +15,7 @@ deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be 
 def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
+    app.command()(reread)
     app.add_typer(token, name="token")
     app.add_typer(webhook, name="webhook")
     app.add_typer(deadletters, name="deadletters")
@@ -29,6 +30,21 @@ def migrate() -> None:
         run(house.engine)
         house.log.prepare()
     say(f"the database is at {HEAD}")
+
+
+def reread() -> None:
+    """Read anew, with this release's model, what an older one read. Corrections stand, and nobody is alerted.
+
+    Example: vigie reread
+    """
+    from analysis.rereading import reread_outdated
+
+    done = 0
+    with opened() as house:
+        while count := reread_outdated(house.engine, house.settings.sentiment_engine):
+            done += count
+            tell(f"{done} mentions read")
+    say(f"{done} mentions read anew")
 
 
 @token.command("create")
