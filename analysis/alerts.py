@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from analysis.chances import fisher, poisson_tail
 from analysis.rollups import Sums
-from analysis.trends import fisher, poisson_tail
 from vigie import ids
 
 NEGATIVE, VOLUME, DROP = "negative_mention", "unusual_volume", "sentiment_drop"

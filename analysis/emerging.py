@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from analysis.chances import fisher
 from analysis.language import SMALL_WORDS
-from analysis.trends import fisher
 from analysis.words import folded, lemma, lemmas, sentences
 
 LEAST_VOICES = 4

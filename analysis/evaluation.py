@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from analysis import sentiment
+from analysis.chances import wilson
 from analysis.sentiment import LABELS, EngineName, Heard
-from analysis.trends import wilson
 
 _SHORT = {"neg": "negative", "neu": "neutral", "pos": "positive"}
 

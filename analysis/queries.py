@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_
 
 from analysis.alerts import History
 from analysis.emerging import Said
+from analysis.reputation import five_stars_needed, next_shown
 from analysis.rollups import ALL, Sums
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
@@ -78,6 +79,25 @@ def themes(connection: Connection, company_id: str, first: date, last: date) -> 
     return dict(sorted(((k, v) for k, v in named.items() if v.mentions), key=lambda pair: (-pair[1].mentions, pair[0])))
 
 
+def by_theme(connection: Connection, company_id: str, first: date, last: date) -> dict[str, dict[date, Sums]]:
+    """The days of each theme, and of all under ""; the firm's own forms, which are no public word, left out."""
+    own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
+    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
+    rows = connection.execute(
+        select(rollup.c.theme, rollup.c.day, *sums)
+        .where(
+            rollup.c.company_id == company_id,
+            rollup.c.day.between(first.isoformat(), last.isoformat()),
+            rollup.c.source_id.not_in(own),
+        )
+        .group_by(rollup.c.theme, rollup.c.day)
+    )
+    found: dict[str, dict[date, Sums]] = {}
+    for theme, day, *values in rows:
+        found.setdefault(theme, {})[date.fromisoformat(day)] = Sums(*map(int, values))
+    return found
+
+
 def texts(connection: Connection, company_id: str, first: date, last: date, *, limit: int = 2_000) -> list[Said]:
     """The texts of mentions that count, published between two days, the latest first."""
     rows = connection.execute(
@@ -117,8 +137,8 @@ def apart(connection: Connection, company_id: str) -> dict[str, int]:
     return {str(name): count for name, count in rows}
 
 
-def aggregates(connection: Connection, company_id: str) -> Sequence[RowMapping]:
-    """What customers see on each platform, as it was seen last."""
+def aggregates(connection: Connection, company_id: str) -> list[dict[str, Any]]:
+    """What customers see on each platform, as it was seen last; `needed` says how many five-star reviews raise it."""
     latest = (
         select(aggregate.c.source_id, aggregate.c.platform, func.max(aggregate.c.day).label("day"))
         .where(aggregate.c.company_id == company_id)
@@ -126,7 +146,17 @@ def aggregates(connection: Connection, company_id: str) -> Sequence[RowMapping]:
         .subquery()
     )
     same = and_(*(aggregate.c[name] == latest.c[name] for name in ("source_id", "platform", "day")))
-    return connection.execute(select(aggregate).join(latest, same).order_by(aggregate.c.platform)).mappings().all()
+    rows = connection.execute(select(aggregate).join(latest, same).order_by(aggregate.c.platform)).mappings()
+    return [{**row, "needed": _needed(dict(row))} for row in rows]
+
+
+def _needed(shown: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Towards the next half star, where the platform gives stars on five."""
+    target = next_shown(shown["average"])
+    if target is None or shown["given"].partition("/")[2] not in {"", "5"}:
+        return None
+    reviews = five_stars_needed(shown["average"], shown["count"], target)
+    return {"target": target, "fewest": reviews[0], "most": reviews[1]} if reviews else None
 
 
 def raised_days(connection: Connection, company_id: str) -> dict[str, set[date]]:

@@ -5,12 +5,12 @@ since the last mail, marked as late, so that each mention is mailed once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from analysis import trends
-from analysis.rollups import Sums
+from analysis import reputation, trends
+from analysis.rollups import ALL, Sums
 from analysis.themes import GENERAL
 from vigie import clock
 
@@ -62,10 +62,12 @@ def facts(
     late: Sequence[Row],
     sources: Sequence[Row],
     own: Mapping[date, Sums] | None = None,
+    themes: Mapping[str, Mapping[date, Sums]] | None = None,
 ) -> Facts:
     """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out.
 
-    `own` are the days of the firm's own form, whose ratings are no public ones and stand apart.
+    `own` are the days of the firm's own form, whose ratings are no public ones and stand apart; `themes` are the days
+    of each theme, and under "" of all of them, without the form's.
     """
     sums = _between(days, week.first, week.last)
     own = own or {}
@@ -83,7 +85,8 @@ def facts(
         "usual": usual_a_week(days, week, listening_since),
         "score": score_facts(public, week.last),
         "own": score_facts(own, week.last),
-        "change": change(public, week.last),
+        "change": reputation.recently((themes or {}).get(ALL, {}), week.last).verdict,
+        "changes": changes(themes or {}, week.last),
         "themes": _themes(mentions),
         "actions": actions(mentions),
         "pride": _pride(mentions),
@@ -108,19 +111,27 @@ def usual_a_week(days: Mapping[date, Sums], week: Week, since: date | None) -> f
 
 
 def score_facts(days: Mapping[date, Sums], last: date) -> Facts:
-    """The mean of twelve months' ratings with its interval; no interval when there are too few."""
-    found = trends.score(_between(days, last - timedelta(days=364), last))
+    """The reputation of twelve months with its interval; no interval when there are too few reviews."""
+    found = reputation.score(days, last)
     low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
     return {"mean": found.mean, "reviews": found.reviews, "low": low, "high": high}
 
 
-def change(days: Mapping[date, Sums], last: date) -> str:
-    """`better` or `worse` when the last three months' interval lies apart from that of the nine before; else `none`."""
-    recent = trends.score(_between(days, last - timedelta(days=90), last)).interval
-    before = trends.score(_between(days, last - timedelta(days=364), last - timedelta(days=91))).interval
-    if recent is None or before is None:
-        return "unknown"
-    return "better" if recent.low > before.high else "worse" if recent.high < before.low else "none"
+def changes(themes: Mapping[str, Mapping[date, Sums]], last: date) -> list[Facts]:
+    """Of what complaints became rarer or more frequent, the whole first; `fresh` where a week ago this was not said."""
+    found = []
+    for theme, days in sorted(themes.items()):
+        now = reputation.recently(days, last)
+        if now.verdict in {"better", "worse"}:
+            fresh = reputation.recently(days, last - timedelta(days=7)).verdict != now.verdict
+            found.append({"theme": theme, "fresh": fresh, **compared(now)})
+    return found
+
+
+def compared(one: reputation.Comparison) -> Facts:
+    """A comparison as facts; the interval is of the difference of the two shares."""
+    low, high = round(one.difference.low, 3), round(one.difference.high, 3)
+    return {**asdict(one), "difference": {"low": low, "high": high}}
 
 
 def actions(mentions: Sequence[Row]) -> list[Facts]:

@@ -201,12 +201,45 @@ class Score(BaseModel):
     high: float | None
 
 
+class Difference(BaseModel):
+    low: float
+    high: float
+
+
+class Comparison(BaseModel):
+    verdict: Literal["better", "worse", "none", "unknown"]
+    negative: int
+    of: int
+    negative_before: int
+    of_before: int
+    difference: Difference
+
+
+class ChangePoint(Comparison):
+    start: date
+
+
+class FiveStars(BaseModel):
+    target: float
+    fewest: int
+    most: int
+
+
+class Platform(BaseModel):
+    platform: str
+    average: float
+    count: int
+    day: date
+    needed: FiveStars | None
+
+
 class Trends(BaseModel):
     by: Literal["day", "week", "month"]
     first: date
     last: date
     points: list[Point]
     score: Score
+    changes: list[ChangePoint]
 
 
 class Theme(BaseModel):

@@ -21,6 +21,7 @@ from vigie.settings import Settings
 OWNER = "owner"
 _MOST_LISTED = 200
 _MOST_SUBJECT = 76
+_LOOKED_BACK = 371  # days: the year that is compared, as it stood a week ago too
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
         _late(connection, firm, week, recipient) if recipient else (),
         [dict(one) for one in sources],
         queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last, forms=True),
+        queries.by_theme(connection, firm["id"], week.last - timedelta(days=_LOOKED_BACK), week.last),
     )
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from analysis import queries, store, trends
-from analysis.report import score_facts
+from analysis import queries, reputation, store, trends
+from analysis.report import compared, score_facts
 from api import paging
 from api.auth import Read
-from api.schemas import Alerts, Theme, Trends
+from api.schemas import Alerts, Comparison, Platform, Theme, Trends
 from api.services import Given
 from vigie import clock, db
 from vigie.db.tables import report
@@ -48,7 +48,30 @@ def show_trends(
         for point in trends.series(days, first, last, by)
     ]
     score = score_facts(days if source else public, last)
-    return {"by": by, "first": first, "last": last, "points": points, "score": score}
+    turned = [{"start": monday, **compared(one)} for monday, one in reputation.change_points(days)]
+    return {"by": by, "first": first, "last": last, "points": points, "score": score, "changes": turned}
+
+
+@router.get("/before-after", response_model=Comparison)
+def compare_around(
+    firm: Read,
+    given: Given,
+    day: date,
+    weeks: Annotated[int, Query(ge=1, le=52)] = 13,
+    theme: Annotated[str, Query(max_length=32)] = "",
+) -> dict[str, Any]:
+    """Complaints in so many weeks from a day on (a new menu, works), against as many before it, with the doubt."""
+    first, last = _period(firm["timezone"], _moved(day, -weeks), _moved(day, weeks))
+    with db.reading(given.engine) as connection:
+        days = queries.daily(connection, firm["id"], first, last, theme=_storable(theme))
+    return compared(reputation.around(days, day, weeks))
+
+
+@router.get("/platforms", response_model=list[Platform])
+def list_platforms(firm: Read, given: Given) -> list[dict[str, Any]]:
+    """What customers see on each platform, and how many reviews of five stars would make it show more."""
+    with db.reading(given.engine) as connection:
+        return queries.aggregates(connection, firm["id"])
 
 
 @router.get("/themes", response_model=list[Theme])
@@ -91,6 +114,13 @@ def _period(timezone: str, first: date | None, last: date | None) -> tuple[date,
     if not 0 <= (last - first).days <= _MOST_DAYS or last == date.max:
         raise InvalidInputError("`from` lies before `to`, at most ten years")
     return first, last
+
+
+def _moved(day: date, weeks: int) -> date:
+    try:
+        return day + timedelta(weeks=weeks)
+    except OverflowError as error:
+        raise InvalidInputError("that day is too far away") from error
 
 
 def _storable(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import alerts, language, reading, report, trends
+from analysis import alerts, language, reading, report
 from analysis.alerts import History
 from analysis.report import Week
 from analysis.rollups import Sums
@@ -59,30 +59,6 @@ def test_any_text_is_read(text, rating):
     read = reading.read(text, rating=rating)
     assert -1 <= read.score <= 1
     assert 0 <= read.confidence <= 1
-
-
-def test_a_few_reviews_conclude_nothing_and_many_say_how_sure():
-    few = trends.score(Sums(mentions=4, rated=4, rating_sum=2000, rating_squares=4 * 500**2))
-    assert few.interval is None
-    five_times_five = trends.score(Sums(mentions=5, rated=5, rating_sum=2500, rating_squares=5 * 500**2))
-    assert five_times_five.interval.low < 4.6, "five equal reviews are not certainty"
-    many = trends.score(Sums(mentions=400, rated=400, rating_sum=400 * 430, rating_squares=400 * 430**2 + 400 * 100**2))
-    assert many.mean == 4.3
-    assert many.interval.high - many.interval.low <= 0.3
-
-
-def test_wilsons_interval_is_the_published_one():
-    interval = trends.wilson(81, 263)
-    assert (round(interval.low, 4), round(interval.high, 4)) == (0.2553, 0.3662)  # Newcombe 1998, table I
-
-
-def test_fishers_test_is_the_textbooks():
-    assert round(trends.fisher(3, 4, 1, 4), 4) == 0.2429  # the lady tasting tea
-
-
-@given(st.integers(0, 40), st.floats(0.1, 30))
-def test_a_poisson_tail_falls_with_the_count(count, mean):
-    assert 0 <= trends.poisson_tail(count + 1, mean) <= trends.poisson_tail(count, mean) <= 1
 
 
 def history(weeks=30, a_week=2, negative=0):
@@ -190,11 +166,3 @@ def test_usual_needs_four_weeks():
     days = {date(2026, 11, 15) - timedelta(days=7 * n): Sums(mentions=3) for n in range(12)}
     assert facts([], days, since=date(2026, 1, 1))["usual"] == 3.0
     assert facts([], days, since=date(2026, 11, 1))["usual"] is None
-
-
-def test_no_change_is_asserted_by_chance():
-    days = {TODAY - timedelta(days=n * 5): Sums(rated=1, rating_sum=400, rating_squares=160_000) for n in range(70)}
-    assert report.change(days, TODAY) == "none"
-    for n in range(18):
-        days[TODAY - timedelta(days=n * 5)] = Sums(rated=1, rating_sum=150, rating_squares=22_500)
-    assert report.change(days, TODAY) == "worse"
