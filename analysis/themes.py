@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from analysis.sentiment import Heard, Label, label_of
-from analysis.words import folded, lemmas, without_turn
+from analysis.words import folded, lemmas, shortened, without_turn
 
 THEMES = (
     "product", "service", "price", "waiting", "cleanliness", "ambience", "location", "communication", "aftercare",
@@ -14,7 +14,6 @@ THEMES = (
 )  # fmt: skip
 GENERAL = "general"
 _LONGEST = 4
-_MOST_QUOTE = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,7 @@ def _opinion(theme: str, sentences: list[Heard], stars: float | None) -> Opinion
         score = (score + stars) / 2
     telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
     label = telling.label if len(sentences) == 1 and stars is None else label_of(score)
-    return Opinion(theme, label, round(score, 3), _shortened(without_turn(telling.text)))
-
-
-def _shortened(sentence: str) -> str:
-    """At most 240 characters, cut at a space."""
-    if len(sentence) <= _MOST_QUOTE:
-        return sentence
-    return sentence[:_MOST_QUOTE].rsplit(" ", 1)[0] + "…"
+    return Opinion(theme, label, round(score, 3), shortened(without_turn(telling.text)))
 
 
 @lru_cache(maxsize=4)

@@ -14,6 +14,7 @@ _CONTRASTS = (
 _TURN = re.compile(rf"[,;]?\s+(?={_CONTRASTS})", re.I)
 _TURNING = re.compile(rf"^{_CONTRASTS}[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_MOST_QUOTE = 240
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
 
 
@@ -30,6 +31,11 @@ def clauses(text: str) -> list[str]:
 def without_turn(clause: str) -> str:
     """The clause without the word that turns it, as one would quote it."""
     return _TURNING.sub("", clause) or clause
+
+
+def shortened(quote: str) -> str:
+    """At most 240 characters, cut at a space."""
+    return quote if len(quote) <= _MOST_QUOTE else quote[:_MOST_QUOTE].rsplit(" ", 1)[0] + "…"
 
 
 def folded(text: str) -> str:
