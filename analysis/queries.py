@@ -11,6 +11,7 @@ from analysis.alerts import History
 from analysis.emerging import Said
 from analysis.reputation import five_stars_needed, next_shown
 from analysis.rollups import ALL, Sums
+from analysis.wishes import OTHER
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
@@ -107,6 +108,26 @@ def texts(connection: Connection, company_id: str, first: date, last: date, *, l
         .limit(limit)
     )
     return [Said(f"{row.title}.\n{row.text}" if row.title else row.text or "", row.language) for row in rows]
+
+
+def wishes(connection: Connection, company_id: str, first: date, last: date) -> list[dict[str, Any]]:
+    """What customers ask for, the most asked first: {request, count, quote}; each mention is one voice."""
+    rows = connection.execute(
+        select(mention.c.wishes)
+        .where(
+            mention.c.company_id == company_id,
+            mention.c.day.between(first.isoformat(), last.isoformat()),
+            cast(mention.c.wishes, Text) != "[]",
+            COUNTS,
+        )
+        .order_by(mention.c.published_at.desc())
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for (said,) in rows:
+        for one in said:
+            row = found.setdefault(one["request"], {"request": one["request"], "count": 0, "quote": one["quote"]})
+            row["count"] += 1
+    return sorted(found.values(), key=lambda row: (row["request"] == OTHER, -row["count"]))
 
 
 def history(connection: Connection, company_id: str, first: date, last: date) -> History:
@@ -229,7 +250,7 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
     same = (
         "id", "company_id", "location_id", "url", "author", "title", "text", "language", "rating", "rating_given",
         "experienced_at", "published_at", "published_at_known", "updated_at", "collected_at", "themes", "reply",
-        "status", "platform", "translation", "cut", "apart", "copy_of",
+        "status", "platform", "translation", "cut", "apart", "copy_of", "wishes", "contradicts",
     )  # fmt: skip
     removed = {"id": row["source_id"], "kind": "removed", "name": row["source_id"]}
     return {

@@ -1,36 +1,41 @@
 """Mentions, read: language, sentiment, themes. Pure; a batch at a time, as the model likes it best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from analysis import language, sentiment, themes
+from analysis import language, sentiment
 from analysis.lexicon import Because
 from analysis.sentiment import EngineName, Heard, Label
-from analysis.themes import Opinion
+from analysis.themes import SHIPPED, Opinion, Vocabulary
+from analysis.wishes import Wish, wishes
 from analysis.words import clauses
 
 ANALYSER = "learned-1"
 SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 _MIXED = 0.3
+_SURELY = 0.8
+_MOST_BECAUSE = 8
 _MOST_CLAUSES = 60
 
 
 class Asked(NamedTuple):
-    """What is to be read. `hint` is the source's word on the language, `default` the firm's own."""
+    """What is to be read. `hint` is the source's word on the language, `default` the firm's own; `trade` its trade."""
 
     text: str
     title: str | None = None
     hint: str | None = None
     rating: float | None = None
     default: str = "fr"
+    trade: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a mention says. `score` is between -1 and 1, `confidence` between 0 and 1.
 
-    A text in neither French nor English has the language `other` and says nothing but by its rating.
+    A text in neither French nor English has the language `other` and says nothing but by its rating. `contradicts`:
+    the words are surely happy where the stars are unhappy, or the other way round.
     """
 
     language: str
@@ -40,6 +45,8 @@ class Reading:
     mixed: bool
     themes: tuple[Opinion, ...]
     because: Because
+    wishes: tuple[Wish, ...] = ()
+    contradicts: bool = False
 
 
 def read(
@@ -49,7 +56,7 @@ def read(
     return read_all([Asked(text, title, hint, rating, default)])[0]
 
 
-def read_all(asked: Sequence[Asked], engine: EngineName = "learned") -> list[Reading]:
+def read_all(asked: Sequence[Asked], engine: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> list[Reading]:
     """Read texts, in order. A `rating` (on five), where the customer gave one, decides the label; the words remain."""
     wholes = [_whole(one) for one in asked]
     spoken = [
@@ -61,7 +68,7 @@ def read_all(asked: Sequence[Asked], engine: EngineName = "learned") -> list[Rea
     for tongue in set(spoken):
         ours = [at for at, one in enumerate(spoken) if one == tongue]
         heard = _heard([[wholes[at], *parts[at]] for at in ours], tongue, engine)
-        readings |= {at: _reading(asked[at], tongue, said) for at, said in zip(ours, heard, strict=True)}
+        readings |= {at: _reading(asked[at], tongue, said, vocabulary) for at, said in zip(ours, heard, strict=True)}
     return [readings[at] for at in range(len(asked))]
 
 
@@ -89,14 +96,30 @@ def _heard(texts: Sequence[Sequence[str]], tongue: str, engine: EngineName) -> l
     return heard
 
 
-def _reading(asked: Asked, tongue: str, heard: Sequence[Heard]) -> Reading:
+def _reading(asked: Asked, tongue: str, heard: Sequence[Heard], vocabulary: Vocabulary) -> Reading:
     whole, said = heard[0], tuple(heard[1:]) if heard[0].text.strip() else ()
     stars = None if asked.rating is None else max(-1.0, (asked.rating - 3) / 2)
-    opinions = themes.opinions(said, tongue, stars)
     scores = [one.score for one in said] or [0.0]
-    mixed = max(scores) >= _MIXED and min(scores) <= -_MIXED
-    if asked.rating is None or stars is None:
-        return Reading(tongue, whole.label, whole.score, whole.confidence, mixed, opinions, whole.because[:8])
-    score = round(0.7 * stars + 0.3 * whole.score, 3) if said else stars
-    because = ((f"{asked.rating:g}/5", round(stars, 2)), *whole.because)
-    return Reading(tongue, label_of_rating(asked.rating), score, 0.95, mixed, opinions, because[:8])
+    by_words = Reading(
+        language=tongue,
+        label=whole.label,
+        score=whole.score,
+        confidence=whole.confidence,
+        mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
+        themes=vocabulary.opinions(said, tongue, stars, asked.trade),
+        because=whole.because[:_MOST_BECAUSE],
+        wishes=wishes([one.text for one in said], tongue) if tongue != language.OTHER else (),
+    )
+    return by_words if asked.rating is None or stars is None else _by_stars(by_words, asked.rating, stars, bool(said))
+
+
+def _by_stars(by_words: Reading, rating: float, stars: float, has_words: bool) -> Reading:
+    label = label_of_rating(rating)
+    return replace(
+        by_words,
+        label=label,
+        score=round(0.7 * stars + 0.3 * by_words.score, 3) if has_words else stars,
+        confidence=0.95,
+        because=((f"{rating:g}/5", round(stars, 2)), *by_words.because)[:_MOST_BECAUSE],
+        contradicts={label, by_words.label} == {"positive", "negative"} and by_words.confidence >= _SURELY,
+    )

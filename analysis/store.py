@@ -29,7 +29,7 @@ STATUSES = ("new", "acknowledged", "done", "aside")
 LABELS = ("negative", "neutral", "positive")
 
 _STANDING = {"status", "apart", "copy_of", "relevance", "silent"}
-_READ = {"language", "label", "score", "confidence", "mixed", "themes", "because", "analyser"}
+_READ = {"language", "label", "score", "confidence", "mixed", "themes", "because", "analyser", "wishes", "contradicts"}
 _CONTENT = {
     "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
     "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
@@ -102,6 +102,8 @@ def read_fields(read: Reading) -> Row:
         "mixed": read.mixed,
         "themes": [asdict(opinion) for opinion in read.themes],
         "because": [list(pair) for pair in read.because],
+        "wishes": [asdict(wish) for wish in read.wishes],
+        "contradicts": read.contradicts,
         "analyser": ANALYSER,
     }
 
@@ -156,8 +158,11 @@ def expire(connection: Connection, limit: int = 500) -> int:
         "because": [],
         "expired": True,
     }
-    rows = [{**row, **gone, "themes": [{**one, "quote": ""} for one in row["themes"]]} for row in stored.values()]
-    _update(connection, rows, {*gone, "themes"})
+    rows = [
+        {**row, **gone, **{said: [{**one, "quote": ""} for one in row[said]] for said in ("themes", "wishes")}}
+        for row in stored.values()
+    ]
+    _update(connection, rows, {*gone, "themes", "wishes"})
     return len(rows)
 
 

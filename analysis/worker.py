@@ -14,6 +14,7 @@ from analysis import alerts, homonyms, queries, reading, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.sentiment import EngineName
+from analysis.themes import SHIPPED, Vocabulary, trade_of
 from vigie import clock, db, due
 from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
@@ -32,9 +33,10 @@ class Analysis:
 
     group = ANALYSIS
 
-    def __init__(self, engine: Engine, sentiment: EngineName = "learned") -> None:
+    def __init__(self, engine: Engine, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> None:
         self._engine = engine
         self._sentiment = sentiment
+        self._vocabulary = vocabulary
         self._companies: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Taught] = {}
 
@@ -82,9 +84,12 @@ class Analysis:
         """Every mention of every event at once, in order: the model reads a hundred texts for little more than one."""
         asked = []
         for event in events:
-            default = self._companies.get(event.company_id, {}).get("language", "fr")
-            asked += [reading.Asked(one.text, one.title, one.language, one.rating, default) for one in event.mentions]
-        return reading.read_all(asked, self._sentiment)
+            firm = self._companies.get(event.company_id, {})
+            default, trade = firm.get("language", "fr"), trade_of(firm.get("sector"))
+            asked += [
+                reading.Asked(one.text, one.title, one.language, one.rating, default, trade) for one in event.mentions
+            ]
+        return reading.read_all(asked, self._sentiment, self._vocabulary)
 
     def _rows(self, firm: Mapping[str, Any], event: MentionsCollected, readings: Sequence[Reading]) -> list[store.Row]:
         guarded = event.source.guarded
@@ -119,10 +124,12 @@ def _json(value: Any) -> bytes:
 class Worker:
     """One analysis worker: a member of the group, and a hand at the timers."""
 
-    def __init__(self, engine: Engine, log: EventLog, sentiment: EngineName = "learned") -> None:
+    def __init__(
+        self, engine: Engine, log: EventLog, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED
+    ) -> None:
         self._engine = engine
         self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
-        self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment))
+        self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment, vocabulary))
         self._looked_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:

@@ -117,6 +117,11 @@ class Relevance(BaseModel):
     reasons: list[str]
 
 
+class Wish(BaseModel):
+    request: str
+    quote: str
+
+
 class Mention(BaseModel):
     id: str
     company_id: str
@@ -137,6 +142,8 @@ class Mention(BaseModel):
     sentiment: Sentiment
     themes: list[Opinion]
     because: list[tuple[str, float]]
+    wishes: list[Wish]
+    contradicts: bool
     relevance: Relevance
     reply: str | None
     status: str

@@ -49,6 +49,7 @@ def environment(language: str) -> Environment:
         "shortday": lambda value: short_day(value, language),
         "stars": stars,
         "theme": lambda value: theme(value, language),
+        "request": lambda value: _named(value, language, _REQUESTS),
         "apart": lambda value: _named(value, language, _APART),
         "finding": lambda value: finding(value, language),
         "reason": lambda value: reason(value, language),
@@ -134,6 +135,14 @@ _THEMES = {
     "aftercare": _("after-sales"),
     "trust": _("trust"),
     "general": _("in general"),
+}
+_REQUESTS = {
+    "booking": _("booking online"),
+    "card_payment": _("paying by card"),
+    "opening_hours": _("opening hours: longer, or kept right"),
+    "click_and_collect": _("ordering online, collecting, delivery"),
+    "telephone": _("somebody who answers"),
+    "other": _("other wishes"),
 }
 _RULES = {
     "negative_mention": _("Unhappy customer"),

@@ -215,6 +215,7 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
         ],
         "apart": queries.apart(connection, firm["id"]),
         "sure": reading.SURE,
+        "wishes": queries.wishes(connection, firm["id"], today - timedelta(days=90), today),
         "rising": _rising(connection, firm, today),
         "health": {one["id"]: one for one in sources_store.of_company(connection, firm["id"])},
         "asked": queries.mentions(connection, firm["id"], queries.Filter(apart="unconfirmed"), limit=_ASKED),

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     sentiment_engine: Literal["learned", "lexicon", "published"] = Field(
         "learned", description="learned, lexicon, or published (VADER for English, textblob-fr for French)"
     )
+    lexicon_dir: Path | None = Field(
+        None, description="a folder with words of your own per theme: themes_fr.toml, restaurant.toml …"
+    )
     allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         (),
         description="private hosts, host:port pairs or CIDRs that outgoing requests may reach all the same",

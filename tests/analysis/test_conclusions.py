@@ -10,8 +10,9 @@ from analysis import alerts, language, reading, report
 from analysis.alerts import History
 from analysis.report import Week
 from analysis.rollups import Sums
-from analysis.themes import named
+from analysis.themes import SHIPPED, Vocabulary, trade_of
 from analysis.words import sentences
+from vigie.errors import InvalidInputError
 
 TODAY = date(2026, 11, 22)
 
@@ -44,7 +45,40 @@ def test_sentences_are_cut_where_they_end():
     ],
 )  # fmt: skip
 def test_themes_are_found_on_lemmas(text, spoken, theme):
-    assert theme in named(text, spoken)
+    assert theme in SHIPPED.named(text, spoken)
+
+
+def test_a_trade_has_words_of_its_own_and_a_host_may_add_others(tmp_path):
+    assert trade_of("96.02A") == "hairdresser"
+    assert trade_of("47.91A") == "online_shop"
+    assert trade_of(None) is None
+    assert "product" not in SHIPPED.named("Mon balayage est superbe", "fr")
+    assert "product" in SHIPPED.named("Mon balayage est superbe", "fr", "hairdresser")
+    (tmp_path / "themes_fr.toml").write_text('location = "funiculaire"', encoding="utf-8")
+    (tmp_path / "restaurant.toml").write_text('[fr]\nservice = "tablee"', encoding="utf-8")
+    own = Vocabulary(tmp_path)
+    assert own.named("Le funiculaire est à côté", "fr") >= {"location"}
+    assert own.named("Belle tablée", "fr", "restaurant") == {"service"}
+    assert SHIPPED.named("Belle tablée", "fr", "restaurant") == {"ambience"}
+
+
+@pytest.mark.parametrize("words", ["service = ", 'comfort = "bed"', "[fr"])
+def test_a_hosts_file_that_is_none_is_told_at_the_start(tmp_path, words):
+    (tmp_path / "themes_fr.toml").write_text(words, encoding="utf-8")
+    with pytest.raises(InvalidInputError):
+        Vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "rating", "contradicts"),
+    [
+        ("Horrible, personnel odieux, à fuir absolument !", 5, True), ("Accueil parfait, pain délicieux, je recommande !", 1, True),
+        ("Accueil parfait, pain délicieux, je recommande !", 5, False), ("", 1, False), ("Correct.", 1, False),
+        ("Horrible, personnel odieux, à fuir absolument !", None, False),
+    ],
+)  # fmt: skip
+def test_words_that_contradict_the_stars_are_flagged(text, rating, contradicts):
+    assert reading.read(text, rating=rating).contradicts is contradicts
 
 
 def test_a_rating_decides_the_label_and_the_words_stay():

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
+from ingest import sources_store
+from ingest.source import Aggregate
 from tests.pipeline import analyse, is_exact
 from vigie import access, companies, db
 from vigie.cli import work
@@ -244,3 +246,25 @@ def test_the_reports_of_weeks_that_were_mailed_are_kept(client, firm, house):
     assert client.get(path).status_code == 404
     weekly.send(house.engine, house.settings, firm, week)
     assert client.get(path).json()["company"] == firm["name"]
+
+
+def test_platforms_say_how_many_five_stars_they_need_and_a_day_can_be_looked_around(client, firm, house):
+    with db.writing(house.engine) as connection:
+        source = sources_store.named(connection, firm["id"], "push", "Avis")
+        sources_store.observe(
+            connection, source, [Aggregate(4.3, 100, "4,3/5", "google"), Aggregate(4.2, 9, "8,4/10", "x")]
+        )
+    google, ten = client.get(f"/api/v1/companies/{firm['id']}/platforms").json()
+    assert google["needed"] == {"target": 4.5, "fewest": 19, "most": 37}
+    assert ten["needed"] is None, "on ten there are no five stars"
+    bad = [
+        {"text": "Accueil horrible.", "rating": 1, "published_at": f"2026-10-{day}T09:00:00Z"} for day in range(10, 20)
+    ]
+    good = [{**GOOD, "id": str(day), "published_at": f"2026-11-{day}T09:00:00Z"} for day in range(10, 20)]
+    push(client, firm, *bad, *good)
+    analyse(house)
+    around = f"/api/v1/companies/{firm['id']}/before-after"
+    found = client.get(around, params={"day": "2026-11-01", "weeks": 4}).json()
+    assert (found["verdict"], found["negative_before"], found["negative"]) == ("better", 10, 0)
+    assert found["difference"]["high"] < -0.5
+    assert client.get(around, params={"day": "0001-01-01"}).status_code == 422

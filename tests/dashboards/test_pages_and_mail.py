@@ -354,7 +354,7 @@ def test_every_text_is_translated():
         }
     used = {
         text
-        for names in (i18n._THEMES, i18n._RULES, i18n._APART, i18n._FINDINGS, i18n._REASONS)
+        for names in (i18n._THEMES, i18n._RULES, i18n._APART, i18n._FINDINGS, i18n._REASONS, i18n._REQUESTS)
         for text in names.values()
     }
     for path in (ROOT / "dashboards" / "templates").rglob("*.*"):
@@ -379,3 +379,18 @@ def test_a_session_is_a_cookie_that_scripts_cannot_read(client, house, firm):
     cookie = client.post("/open", data={"link": link}).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
+
+
+def test_wishes_and_contradictions_are_shown_with_the_customers_words(client, house, firm):
+    enter(client, house)
+    hear(
+        house, firm,
+        Found(text="Bon pain, mais il faudrait accepter la carte bleue.", published_at=datetime.now(UTC)),
+        Found(text="Impossible de payer par carte.", published_at=datetime.now(UTC)),
+        Found(text="Horrible, personnel odieux, à fuir absolument !", rating=5, published_at=datetime.now(UTC)),
+    )  # fmt: skip
+    page = client.get(f"/companies/{firm['id']}").text
+    assert "Ce que vos clients vous demandent" in page
+    assert "payer par carte" in page
+    assert "2 clients en trois mois" in page
+    assert "les mots disent le contraire des étoiles" in page

@@ -38,10 +38,12 @@ def reread() -> None:
     Example: vigie reread
     """
     from analysis.rereading import reread_outdated
+    from analysis.themes import Vocabulary
 
     done = 0
     with opened() as house:
-        while count := reread_outdated(house.engine, house.settings.sentiment_engine):
+        vocabulary = Vocabulary(house.settings.lexicon_dir)
+        while count := reread_outdated(house.engine, house.settings.sentiment_engine, vocabulary):
             done += count
             tell(f"{done} mentions read")
     say(f"{done} mentions read anew")

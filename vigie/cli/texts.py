@@ -112,4 +112,6 @@ def _reading(one: Any) -> dict[str, Any]:
         "mixed": one.mixed,
         "themes": [asdict(opinion) for opinion in one.themes],
         "because": [list(pair) for pair in one.because],
+        "wishes": [asdict(wish) for wish in one.wishes],
+        "contradicts": one.contradicts,
     }

@@ -59,6 +59,7 @@ def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bo
 
 def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Read the log; with `once`, until nothing lies before the group."""
+    from analysis.themes import Vocabulary
     from analysis.worker import Worker
     from vigie import positions
     from vigie.log import ANALYSIS, MENTIONS
@@ -67,7 +68,8 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
         with db.reading(house.engine) as connection:
             return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS)) == 0
 
-    worker = Worker(house.engine, house.log, house.settings.sentiment_engine)
+    vocabulary = Vocabulary(house.settings.lexicon_dir)
+    worker = Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary)
     try:
         _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
     finally:

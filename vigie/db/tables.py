@@ -174,6 +174,9 @@ mention = Table(
     Column("mixed", Boolean, nullable=False),
     Column("themes", JSON, nullable=False),
     Column("because", JSON, nullable=False),
+    # What the customer asks for: {request, quote}; and whether the words say the contrary of the stars.
+    Column("wishes", JSON, nullable=False, server_default="[]"),
+    Column("contradicts", Boolean, nullable=False, server_default=false()),
     Column("analyser", String(64), nullable=False),
     # new, acknowledged, done, or aside (not about this company: it does not count)
     Column("status", String(16), nullable=False),
