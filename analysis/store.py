@@ -415,14 +415,20 @@ def _alert_row(company_id: str, alert_id: str, finding: Finding) -> Row:
 
 def _enqueue(connection: Connection, company_id: str, rows: list[Row]) -> None:
     """One delivery for each alert and endpoint; the event's id is the alert's, for every endpoint and attempt."""
-    hooks = connection.execute(select(webhook).where(webhook.c.company_id == company_id, ~webhook.c.paused)).mappings()
-    targets = [hook["id"] for hook in hooks if AlertRaised.TYPE in hook["events"]]
-    for row in rows if targets else ():
-        event = AlertRaised(id=row["id"], time=row["raised_at"], company_id=company_id, alert=shown_alert(row))
-        body = encode(event)
-        outbox.enqueue(
-            connection, [outbox.delivery(outbox.WEBHOOK, company_id, hook, event.id, body) for hook in targets]
-        )
+    on = webhook.c.company_id == company_id, ~webhook.c.paused, webhook.c.off.is_(None)
+    hooks = [dict(hook) for hook in connection.execute(select(webhook).where(*on)).mappings()]
+    outbox.enqueue(connection, [delivery_of(row, hook["id"]) for row in rows for hook in hooks if wants(hook, row)])
+
+
+def wants(hook: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a webhook asked for such an alert."""
+    return AlertRaised.TYPE in hook["events"] and (hook["rules"] is None or row["rule"] in hook["rules"])
+
+
+def delivery_of(row: Row, webhook_id: str) -> outbox.Delivery:
+    """An alert on its way to a webhook."""
+    event = AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], alert=shown_alert(row))
+    return outbox.delivery(outbox.WEBHOOK, row["company_id"], webhook_id, event.id, encode(event))
 
 
 def _iso(moment: Any) -> str | None:

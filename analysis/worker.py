@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, select
 
-from analysis import alerts, homonyms, queries, reading, store, watch
+from analysis import alerts, forgetting, homonyms, queries, reading, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.sentiment import EngineName
@@ -33,8 +33,11 @@ class Analysis:
 
     group = ANALYSIS
 
-    def __init__(self, engine: Engine, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> None:
+    def __init__(
+        self, engine: Engine, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED, key: str = ""
+    ) -> None:
         self._engine = engine
+        self._key = key
         self._sentiment = sentiment
         self._vocabulary = vocabulary
         self._companies: dict[str, Mapping[str, Any]] = {}
@@ -68,7 +71,12 @@ class Analysis:
         present = set(
             connection.scalars(select(company.c.id).where(company.c.id.in_({row["company_id"] for row in work})))
         )
-        store.store(connection, [row for row in work if row["company_id"] in present])
+        forgotten = forgetting.is_forgotten(connection, present)
+        rows = [row for row in work if row["company_id"] in present]
+        for row in rows if forgotten else ():
+            if forgetting.must_go(row, forgotten.get(row["company_id"], ()), self._key):
+                row |= forgetting.erased(row)
+        store.store(connection, rows)
 
     def _learn(self, events: Sequence[tuple[Record, MentionsCollected]]) -> None:
         """Read the firms anew for each batch: one may have been added, renamed, or have taught its guard."""
@@ -125,11 +133,16 @@ class Worker:
     """One analysis worker: a member of the group, and a hand at the timers."""
 
     def __init__(
-        self, engine: Engine, log: EventLog, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED
+        self,
+        engine: Engine,
+        log: EventLog,
+        sentiment: EngineName = "learned",
+        vocabulary: Vocabulary = SHIPPED,
+        key: str = "",
     ) -> None:
         self._engine = engine
         self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
-        self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment, vocabulary))
+        self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment, vocabulary, key))
         self._looked_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:

@@ -274,17 +274,71 @@ class Alerts(BaseModel):
     next_cursor: str | None
 
 
+Events = Annotated[list[Literal["alert.raised"]], Field(min_length=1, max_length=10)]
+Rule = Literal["negative_mention", "unusual_volume", "sentiment_drop", "source_failing"]
+Rules = Annotated[list[Rule], Field(max_length=10)] | None
+
+
 class WebhookIn(In):
     url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://")]
-    events: Annotated[list[Literal["alert.raised"]], Field(min_length=1, max_length=10)] = ["alert.raised"]
+    events: Events = ["alert.raised"]
+    rules: Rules = Field(None, description="alerts of these rules only; all if left out")
+
+
+class WebhookChange(In):
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://")] | None = None
+    events: Events | None = None
+    rules: Rules = None
+    paused: bool | None = None
 
 
 class Webhook(BaseModel):
     id: str
     url: str
     events: list[str]
+    rules: list[str] | None
     paused: bool
+    off: Literal["gone", "failing"] | None
+    failing_since: datetime | None
 
 
 class NewWebhook(Webhook):
     secret: str = Field(description="shown once; verifies signatures (standardwebhooks.com)")
+
+
+class Secret(BaseModel):
+    secret: str = Field(description="shown once; verifies signatures (standardwebhooks.com)")
+
+
+class Started(BaseModel):
+    delivery_id: str
+
+
+class Replayed(BaseModel):
+    count: int
+
+
+class Attempt(BaseModel):
+    number: int
+    at: datetime
+    took_ms: int
+    status: int | None
+    answer: str | None
+    error: str | None
+
+
+class Delivery(BaseModel):
+    id: str
+    event_id: str
+    state: Literal["waiting", "sent", "failed"]
+    error: str | None
+    created_at: datetime
+    settled_at: datetime | None
+    due_at: datetime | None
+    body: dict[str, Any]
+    attempts: list[Attempt]
+
+
+class Deliveries(BaseModel):
+    items: list[Delivery]
+    next_cursor: str | None

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from analysis import emerging, queries, reading, store, trends
 from analysis.report import Week
 from analysis.words import lemmas
-from dashboards import charts, feedback, i18n, weekly
+from dashboards import charts, feedback, i18n, subscription, weekly
 from ingest import sources_store
 from vigie import access, clock, companies, db
 from vigie.access import Principal
@@ -39,6 +39,7 @@ def mount(app: FastAPI, engine: Engine, log: EventLog, settings: Settings) -> No
     """Add the pages to `app`."""
     app.include_router(_router(engine, log, settings), include_in_schema=False)
     app.include_router(feedback.public_router(engine, log, settings), include_in_schema=False)
+    subscription.mount(app, engine, settings)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     allowed = LOOPBACK | {urlsplit(settings.base_url).hostname or ""}
 

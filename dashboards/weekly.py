@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select
 
 from analysis import queries, report
 from analysis.report import Facts, Week
-from dashboards import i18n
+from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
 from vigie.db.tables import mention, reported, source
 from vigie.db.tables import report as report_table
@@ -85,9 +85,9 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
     )
 
 
-def render(facts: Facts, language: str, *, page: str | None) -> Mail:
-    """The mail of those facts; `page` is the address of the firm's page, where one can be opened."""
-    values = {"facts": facts, "page": page}
+def render(facts: Facts, language: str, *, page: str | None, leave: str | None = None) -> Mail:
+    """The mail of those facts; `page` is the address of the firm's page, `leave` the one that stops these mails."""
+    values = {"facts": facts, "page": page, "leave": leave}
     return Mail(
         subject=_subject(i18n.render("mail/subject.txt", language, **values)),
         text=i18n.render("mail/weekly.txt", language, **values),
@@ -97,15 +97,21 @@ def render(facts: Facts, language: str, *, page: str | None) -> Mail:
 
 def message(mail: Mail, *, sender: str, recipient: str, message_id: str) -> EmailMessage:
     """The mail as it goes over the wire. Sent twice after a crash, it carries the same Message-ID."""
+    wire = plain(mail.subject, mail.text, sender, recipient, message_id)
+    wire.add_alternative(mail.html, subtype="html")
+    return wire
+
+
+def plain(subject: str, text: str, sender: str, recipient: str, message_id: str) -> EmailMessage:
+    """A mail with a text part alone."""
     wire = EmailMessage()
-    wire["Subject"] = mail.subject
+    wire["Subject"] = _subject(subject)
     wire["From"] = sender
     wire["To"] = recipient
     wire["Date"] = formatdate(clock.now().timestamp())
     wire["Message-ID"] = f"<{message_id}@{_domain(sender)}>"
     wire["Auto-Submitted"] = "auto-generated"
-    wire.set_content(mail.text)
-    wire.add_alternative(mail.html, subtype="html")
+    wire.set_content(text)
     return wire
 
 
@@ -123,8 +129,11 @@ def sender(settings: Settings) -> str:
 
 def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowMapping, facts: Facts) -> Delivery:
     event_id = ids.derived("report", firm["id"], OWNER, week.name, who["email"])
-    mail = render(facts, who["language"], page=page_of(settings, firm["id"]))
+    leave = subscription.link(settings, firm["id"], who["email"])
+    mail = render(facts, who["language"], page=page_of(settings, firm["id"]), leave=leave)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
+    for name, value in subscription.headers(leave).items():
+        wire[name] = value
     return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes())
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, delete, select
 
 from vigie import clock, db, due, ids
 from vigie.db.tables import company, location, recipient
@@ -121,6 +121,12 @@ def add_recipient(
         "created_at": clock.now(),
     }
     db.upsert(connection, recipient, [row], update=("edition", "language"))
+
+
+def remove_recipient(connection: Connection, company_id: str, email: str) -> bool:
+    """Send that firm's mails to `email` no more; whether it received them."""
+    ours = recipient.c.company_id == company_id, recipient.c.email == email
+    return connection.execute(delete(recipient).where(*ours)).rowcount == 1
 
 
 def recipients(connection: Connection, company_id: str) -> Sequence[RowMapping]:

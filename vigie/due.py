@@ -15,6 +15,8 @@ from vigie.db.tables import due
 
 # Polls of sources; weekly mails; rules over time; homonyms decided anew; silent and failing sources; words that expire.
 POLL, REPORT, ALERTS, RELEVANCE, SOURCES, EXPIRY = "poll", "report", "alerts", "relevance", "sources", "expiry"
+# A webhook that was switched off, of which its owner must hear.
+ENDPOINT_OFF = "endpoint_off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ a sender that came back too late is refused by its number. So a delivery happens
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -14,7 +16,7 @@ import structlog
 from sqlalchemy import Connection, Engine, select, update
 
 from vigie import clock, db, ids
-from vigie.db.tables import outbox
+from vigie.db.tables import outbox, webhook
 from vigie.errors import VigieError
 
 logger = structlog.get_logger(__name__)
@@ -88,12 +90,14 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     db.upsert(connection, outbox, rows)
 
 
-def claim(engine: Engine, *, limit: int = 20) -> list[Delivery]:
-    """Up to `limit` deliveries that are due, ours until the lease ends."""
+def claim(engine: Engine, *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
+    """Up to `limit` deliveries that are due, ours until the lease ends; none to a resting endpoint or to `without`."""
     with db.writing(engine) as connection:
+        resting = select(webhook.c.id).where(webhook.c.resting_until > db.now())
         ripe = (
             select(outbox.c.id)
             .where(outbox.c.state == "waiting", outbox.c.due_at <= db.now())
+            .where(outbox.c.address.not_in(resting), outbox.c.address.not_in(list(without)))
             .order_by(outbox.c.due_at)
             .limit(limit)
         )
@@ -110,12 +114,56 @@ def claim(engine: Engine, *, limit: int = 20) -> list[Delivery]:
     return [_delivery(dict(row._mapping)) for row in rows]
 
 
-def send_due(engine: Engine, senders: Mapping[str, Sender], *, limit: int = 20) -> int:
-    """Claim what is due and send it; how many were attempted."""
-    claimed = claim(engine, limit=limit)
+class Dispatcher:
+    """Sends several deliveries at a time, and to one address one after the other: a slow one holds up nobody else."""
+
+    def __init__(self, engine: Engine, senders: Mapping[str, Sender], *, at_once: int = 8) -> None:
+        self._engine, self._senders, self._at_once = engine, senders, at_once
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="deliver")
+        self._running: dict[Future[None], str] = {}
+
+    def run_once(self, timeout: float = 0.5) -> int:
+        """Start what is due; how many deliveries were started or are still on their way."""
+        self._running = {future: address for future, address in self._running.items() if not future.done()}
+        free = self._at_once - len(self._running)
+        claimed = claim(self._engine, limit=free, without=self._running.values()) if free else []
+        for address, group in _by_address(claimed).items():
+            self._running[self._pool.submit(self._send_all, group)] = address
+        if self._running:
+            wait(self._running, timeout, FIRST_COMPLETED)
+        return len(claimed) + sum(not future.done() for future in self._running)
+
+    def close(self) -> None:
+        """Wait for what is on its way, and close what the senders hold open."""
+        self._pool.shutdown()
+        for sender in self._senders.values():
+            if close := getattr(sender, "close", None):
+                close()
+
+    def _send_all(self, group: Sequence[Delivery]) -> None:
+        for one in group:
+            _send(self._engine, self._senders[one.kind], one)
+
+
+def send_due(engine: Engine, senders: Mapping[str, Sender]) -> int:
+    """Send what is due now, and wait for it; how many were attempted."""
+    claimed = claim(engine)
     for one in claimed:
         _send(engine, senders[one.kind], one)
     return len(claimed)
+
+
+def again(connection: Connection, ids_: Collection[str]) -> int:
+    """Send these once more, from the first attempt on; how many there were."""
+    fresh = {"state": "waiting", "due_at": clock.now(), "attempts": 0, "error": None, "settled_at": None}
+    return connection.execute(update(outbox).where(outbox.c.id.in_(ids_)).values(**fresh)).rowcount
+
+
+def _by_address(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
+    groups: dict[str, list[Delivery]] = defaultdict(list)
+    for one in deliveries:
+        groups[one.address].append(one)
+    return groups
 
 
 def _send(engine: Engine, sender: Sender, one: Delivery) -> None:

@@ -1,23 +1,27 @@
-"""Where a firm's alerts are sent."""
+"""Where a firm's alerts are sent, and what came of it."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, status
+from pydantic import AwareDatetime
 from sqlalchemy import RowMapping
 
+from api import paging
 from api.auth import Manage
-from api.schemas import NewWebhook, Webhook, WebhookIn
+from api.schemas import Deliveries, NewWebhook, Replayed, Secret, Started, Webhook, WebhookChange, WebhookIn
 from api.services import Given
 from api.webhooks import store
+from ingest.http import check_address
 from vigie import db
+from vigie.errors import InvalidInputError, SourceError
 
 router = APIRouter(prefix="/companies/{company_id}/webhooks", tags=["webhooks"])
 
 
 @router.get("", response_model=list[Webhook])
 def list_webhooks(firm: Manage, given: Given) -> Sequence[RowMapping]:
-    """A firm's webhooks."""
+    """A firm's webhooks. `off` says why nothing is sent there any more: `gone` (it answered 410) or `failing`."""
     with db.reading(given.engine) as connection:
         return store.of_company(connection, firm["id"])
 
@@ -25,9 +29,22 @@ def list_webhooks(firm: Manage, given: Given) -> Sequence[RowMapping]:
 @router.post("", response_model=NewWebhook, status_code=status.HTTP_201_CREATED)
 def create_webhook(values: WebhookIn, firm: Manage, given: Given) -> dict[str, Any]:
     """Send alerts there from now on. The secret is shown this once."""
+    _check(values.url)
     with db.writing(given.engine) as connection:
-        webhook_id, secret = store.add(connection, given.vault, firm["id"], values.url, values.events)
-    return {"id": webhook_id, "url": values.url, "events": values.events, "paused": False, "secret": secret}
+        webhook_id, secret = store.add(connection, given.vault, firm["id"], values.url, values.events, values.rules)
+        return {**store.of_firm(connection, firm["id"], webhook_id), "secret": secret}
+
+
+@router.patch("/{webhook_id}", response_model=Webhook)
+def change_webhook(webhook_id: str, values: WebhookChange, firm: Manage, given: Given) -> dict[str, Any]:
+    """Change the fields that are sent. `paused: false` takes up again one that was paused or off."""
+    changed = values.model_dump(exclude_unset=True)
+    if any(changed.get(name, ...) is None for name in ("url", "events", "paused")):
+        raise InvalidInputError("url, events and paused cannot be null")
+    if "url" in changed:
+        _check(changed["url"])
+    with db.writing(given.engine) as connection:
+        return store.change(connection, firm["id"], webhook_id, changed)
 
 
 @router.delete("/{webhook_id}", status_code=status.HTTP_204_NO_CONTENT)
@@ -35,3 +52,50 @@ def remove_webhook(webhook_id: str, firm: Manage, given: Given) -> None:
     """Send nothing there any more."""
     with db.writing(given.engine) as connection:
         store.remove(connection, firm["id"], webhook_id)
+
+
+@router.post("/{webhook_id}/rotate", response_model=Secret)
+def rotate_secret(webhook_id: str, firm: Manage, given: Given) -> dict[str, str]:
+    """A new secret, shown this once. For a day deliveries are signed by the former one too."""
+    with db.writing(given.engine) as connection:
+        return {"secret": store.rotate(connection, given.vault, firm["id"], webhook_id)}
+
+
+@router.post("/{webhook_id}/test", response_model=Started, status_code=status.HTTP_202_ACCEPTED)
+def send_test(webhook_id: str, firm: Manage, given: Given) -> dict[str, str]:
+    """Send an alert with `"test": true`, signed as the real ones; see the deliveries for what came of it."""
+    with db.writing(given.engine) as connection:
+        return {"delivery_id": store.test(connection, firm["id"], webhook_id)}
+
+
+@router.get("/{webhook_id}/deliveries", response_model=Deliveries)
+def list_deliveries(
+    webhook_id: str, firm: Manage, given: Given, limit: paging.Limit = 50, cursor: paging.Cursor = None
+) -> dict[str, Any]:
+    """What was sent there, latest first: the body, each attempt, and the beginning of what was answered."""
+    with db.reading(given.engine) as connection:
+        rows = store.deliveries(connection, firm["id"], webhook_id, limit=limit, after=paging.decode(cursor))
+    more = paging.encode(rows[-1]["created_at"], rows[-1]["id"]) if len(rows) == limit else None
+    return {"items": rows, "next_cursor": more}
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/replay", response_model=Replayed, status_code=202)
+def replay_one(webhook_id: str, delivery_id: str, firm: Manage, given: Given) -> dict[str, int]:
+    """Send one delivery again, under the same `webhook-id`."""
+    with db.writing(given.engine) as connection:
+        store.replay(connection, firm["id"], webhook_id, delivery_id)
+    return {"count": 1}
+
+
+@router.post("/{webhook_id}/replay", response_model=Replayed, status_code=202)
+def replay_since(webhook_id: str, since: AwareDatetime, firm: Manage, given: Given) -> dict[str, int]:
+    """Send every alert raised since then again, each under its own `webhook-id`."""
+    with db.writing(given.engine) as connection:
+        return {"count": store.replay_since(connection, firm["id"], webhook_id, since)}
+
+
+def _check(url: str) -> None:
+    try:
+        check_address(url)
+    except SourceError as error:
+        raise InvalidInputError(str(error)) from error

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from tests.pipeline import analyse
 from tests.web import Answer
-from vigie import access, clock, db
+from vigie import access, clock, companies, db
 from vigie.cli import work
 from vigie.db.tables import outbox, webhook
 
@@ -39,6 +39,13 @@ def deliver(house):
 def make_due(house):
     with db.writing(house.engine) as connection:
         connection.execute(outbox.update().values(due_at=clock.now()))
+        connection.execute(webhook.update().values(resting_until=None))
+
+
+def deliveries(client, firm):
+    (hook,) = client.get(f"/api/v1/companies/{firm['id']}/webhooks").json()
+    path = f"/api/v1/companies/{firm['id']}/webhooks/{hook['id']}"
+    return path, hook, client.get(f"{path}/deliveries").json()["items"]
 
 
 def state(house):
@@ -95,3 +102,142 @@ def test_a_secret_is_shown_once_and_stored_encrypted(client, house, firm, site):
         assert made["secret"].encode() not in connection.scalar(select(webhook.c.secret))
     body = json.dumps({"url": "ftp://x"})
     assert client.post(f"/api/v1/companies/{firm['id']}/webhooks", content=body).status_code == 422
+
+
+def test_each_attempt_is_kept_with_the_beginning_of_its_answer(client, house, firm, site):
+    answers = [Answer(b"b\x00usy " * 10_000, 500), Answer(b"merci", 200)]
+    site.pages["/hook"] = lambda request: answers.pop(0)
+    raise_alert(client, house, firm, f"{site.url}/hook")
+    deliver(house)
+    _, hook, (one,) = deliveries(client, firm)
+    assert hook["failing_since"] is not None
+    assert (one["state"], one["attempts"][0]["status"]) == ("waiting", 500)
+    assert len(one["attempts"][0]["answer"]) <= 2_000
+    make_due(house)
+    deliver(house)
+    _, hook, (one,) = deliveries(client, firm)
+    assert [met["status"] for met in one["attempts"]] == [500, 200]
+    assert (one["state"], one["body"]["type"], hook["failing_since"]) == ("sent", "alert.raised", None)
+
+
+def test_one_delivery_or_all_since_a_day_are_sent_again_under_their_ids(client, house, firm, site):
+    site.pages["/hook"] = Answer(b"ok")
+    raise_alert(client, house, firm, f"{site.url}/hook")
+    deliver(house)
+    path, _, (one,) = deliveries(client, firm)
+    assert client.post(f"{path}/deliveries/{one['id']}/replay").json() == {"count": 1}
+    deliver(house)
+    since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    assert client.post(f"{path}/replay", params={"since": since}).json() == {"count": 1}
+    deliver(house)
+    assert len(site.requests) == 3
+    assert len({headers["webhook-id"] for _, _, headers, _ in site.requests}) == 1
+    assert client.post(f"{path}/deliveries/unknown/replay").status_code == 404
+
+
+def test_what_a_pause_kept_back_can_be_sent_afterwards(client, house, firm, site):
+    site.pages["/hook"] = Answer(b"ok")
+    made = client.post(f"/api/v1/companies/{firm['id']}/webhooks", json={"url": f"{site.url}/hook"}).json()
+    path = f"/api/v1/companies/{firm['id']}/webhooks/{made['id']}"
+    assert client.patch(path, json={"paused": True}).json()["paused"] is True
+    client.post(f"/api/v1/companies/{firm['id']}/mentions", json={"mentions": [BAD]})
+    analyse(house)
+    deliver(house)
+    assert site.requests == []
+    client.patch(path, json={"paused": False})
+    since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    assert client.post(f"{path}/replay", params={"since": since}).json() == {"count": 1}
+    deliver(house)
+    assert len(site.requests) == 1
+
+
+def test_after_a_rotation_both_secrets_sign_for_a_day(client, house, firm, site):
+    site.pages["/hook"] = Answer(b"ok")
+    former = raise_alert(client, house, firm, f"{site.url}/hook")
+    path, _, _ = deliveries(client, firm)
+    new = client.post(f"{path}/rotate").json()["secret"]
+    deliver(house)
+    client.post(f"{path}/test")
+    with db.writing(house.engine) as connection:
+        connection.execute(webhook.update().values(former_until=clock.now() - timedelta(seconds=1)))
+    deliver(house)
+    (_, _, first, body), (_, _, second, tested) = site.requests
+    for secret in (former, new):
+        Webhook(secret).verify(body, {name.lower(): value for name, value in first.items()})
+    second = {name.lower(): value for name, value in second.items()}
+    assert Webhook(new).verify(tested, second)["data"]["test"] is True
+    with pytest.raises(WebhookVerificationError):
+        Webhook(former).verify(tested, second)
+
+
+def test_a_webhook_may_ask_for_some_rules_only(client, house, firm, site):
+    site.pages["/hook"] = Answer(b"ok")
+    wanted = {"url": f"{site.url}/hook", "rules": ["sentiment_drop"]}
+    client.post(f"/api/v1/companies/{firm['id']}/webhooks", json=wanted)
+    client.post(f"/api/v1/companies/{firm['id']}/mentions", json={"mentions": [BAD]})
+    analyse(house)
+    deliver(house)
+    assert site.requests == []
+
+
+@pytest.mark.parametrize(("status", "since", "off"), [(410, 0, "gone"), (500, 6, "failing"), (500, 1, None)])
+def test_an_endpoint_that_is_gone_or_fails_for_days_is_off_and_its_owner_hears_of_it(
+    client, house, firm, site, status, since, off
+):
+    site.pages["/hook"] = Answer(b"", status)
+    raise_alert(client, house, firm, f"{site.url}/hook")
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "patron@example.fr")
+        if since:
+            connection.execute(webhook.update().values(failing_since=clock.now() - timedelta(days=since)))
+    deliver(house)
+    path, hook, _ = deliveries(client, firm)
+    assert hook["off"] == off
+    deliver(house)
+    mails = [path.read_text() for path in house.settings.outbox_dir.glob("*.eml")]
+    assert len(mails) == (1 if off else 0)
+    if off:
+        assert site.url.partition("//")[2] in mails[0]
+        assert client.patch(path, json={"paused": False}).json()["off"] is None
+
+
+def test_a_slow_endpoint_holds_up_no_other(client, house, firm, site):
+    slow, quick = threading.Event(), threading.Event()
+
+    def stuck(request):
+        slow.wait(20)
+        return Answer(b"ok")
+
+    def answered(request):
+        quick.set()
+        return Answer(b"ok")
+
+    site.pages |= {"/slow": stuck, "/quick": answered}
+    for path in ("slow", "quick"):
+        client.post(f"/api/v1/companies/{firm['id']}/webhooks", json={"url": f"{site.url}/{path}"})
+    client.post(f"/api/v1/companies/{firm['id']}/mentions", json={"mentions": [BAD]})
+    analyse(house)
+    runner = threading.Thread(target=deliver, args=(house,))
+    runner.start()
+    assert quick.wait(10), "the quick one is served while the slow one waits"
+    slow.set()
+    runner.join(30)
+    assert not runner.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "query"),
+    [
+        ("get", "/deliveries", {}), ("patch", "", {}), ("delete", "", {}), ("post", "/rotate", {}), ("post", "/test", {}),
+        ("post", "/replay", {"since": "2026-01-01T00:00:00Z"}), ("post", "/deliveries/x/replay", {}),
+    ],
+)  # fmt: skip
+def test_a_webhook_of_another_firm_does_not_exist(client, house, firm, method, rest, query):
+    made = client.post(f"/api/v1/companies/{firm['id']}/webhooks", json={"url": "https://crm.example.fr/h"}).json()
+    with db.writing(house.engine) as connection:
+        other = companies.add(connection, "Autre")
+    path = f"/api/v1/companies/{other}/webhooks/{made['id']}{rest}"
+    body = {"json": {"paused": True}} if method == "patch" else {}
+    assert client.request(method, path, params=query, **body).status_code == 404
+    (kept,) = client.get(f"/api/v1/companies/{firm['id']}/webhooks").json()
+    assert kept["paused"] is False

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli.house import listed, opened, say
+from vigie.cli.house import listed, opened, say, tell
 
 company = typer.Typer(no_args_is_help=True, help="Firms: add, list, show, edit, remove.")
 location = typer.Typer(no_args_is_help=True, help="A firm's places: add, list.")
@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(company, name="company")
     app.add_typer(location, name="location")
     app.command("report")(report)
+    app.command("forget")(forget)
 
 
 @company.command("add")
@@ -137,6 +138,40 @@ def list_locations(company: Company, as_json: AsJson = False) -> None:
     with opened() as house, db.reading(house.engine) as connection:
         rows = companies.locations(connection, companies.find(connection, company)["id"])
     listed([{name: row[name] for name in ("id", "name", "city")} for row in rows], as_json)
+
+
+def forget(
+    company: Company,
+    author: Annotated[str | None, typer.Option(help="the name under which they wrote")] = None,
+    source: Annotated[str | None, typer.Option(help="only what came by this source, where namesakes wrote too")] = None,
+    mention: Annotated[str | None, typer.Option(help="only this mention")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Forget an author: their words go everywhere, and do not come back; stars and counts stay.
+
+    Example: vigie forget "Boulangerie Mercier" --author "Sandrine L."
+    """
+    from analysis import forgetting
+    from vigie import companies, db
+    from vigie.errors import NotFoundError
+
+    if author is None and mention is None:
+        raise typer.BadParameter("give --author or --mention")
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            company_id = companies.find(connection, company)["id"]
+            asked = forgetting.Asked(company_id=company_id, author=author, source_id=source, mention_id=mention)
+            rows = forgetting.found(connection, asked)
+        for row in rows:
+            tell(f"{row['id']}  {row['day']}  {row['author'] or '-'}  {(row['title'] or row['text'])[:80]}")
+        if not rows and mention:
+            raise NotFoundError(f"there is no mention {mention!r}")
+        if not yes:
+            typer.confirm(f"Forget these {len(rows)} mentions, and what comes of them again?", abort=True, err=True)
+        done = forgetting.forget(house.engine, house.log, asked, house.settings.secret(), house.settings.outbox_dir)
+        say(f"{done.mentions} mentions without words, {done.deliveries} deliveries and {done.files} mails removed")
+        if done.log_clean_by:
+            say(f"Kafka drops the last of them by {done.log_clean_by:%Y-%m-%d %H:%M} UTC")
 
 
 def report(

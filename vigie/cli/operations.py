@@ -1,20 +1,29 @@
 """What a host needs: migrations, keys, webhooks, dead letters, a doctor."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vigie.cli.companies import AsJson, Company
 from vigie.cli.house import House, listed, opened, say, tell
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
-webhook = typer.Typer(no_args_is_help=True, help="Where alerts are sent: add, list, remove.")
+webhook = typer.Typer(no_args_is_help=True, help="Where alerts are sent, and what came of it.")
 deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
+    app.command()(backup)
+    app.command()(restore)
     app.command()(reread)
     app.add_typer(token, name="token")
     app.add_typer(webhook, name="webhook")
@@ -112,10 +121,101 @@ def list_webhooks(company: Company, as_json: AsJson = False) -> None:
 def remove_webhook(company: Company, webhook_id: str) -> None:
     """Send nothing there any more."""
     from api.webhooks import store
+
+    with _webhooks_of(company) as (_, connection, company_id):
+        store.remove(connection, company_id, webhook_id)
+
+
+@webhook.command("pause")
+def pause_webhook(company: Company, webhook_id: str) -> None:
+    """Send nothing there until it is resumed; `replay` sends what was missed."""
+    from api.webhooks import store
+
+    with _webhooks_of(company) as (_, connection, company_id):
+        store.change(connection, company_id, webhook_id, {"paused": True})
+
+
+@webhook.command("resume")
+def resume_webhook(company: Company, webhook_id: str) -> None:
+    """Take up again a webhook that was paused, or that went off because it failed for days."""
+    from api.webhooks import store
+
+    with _webhooks_of(company) as (_, connection, company_id):
+        store.change(connection, company_id, webhook_id, {"paused": False})
+
+
+@webhook.command("rotate")
+def rotate_webhook(company: Company, webhook_id: str) -> None:
+    """Print a new secret, this once. For a day the former one signs too."""
+    from api.webhooks import store
+    from vigie.secrets import Vault
+
+    with _webhooks_of(company) as (house, connection, company_id):
+        say(store.rotate(connection, Vault(house.settings.secret()), company_id, webhook_id))
+
+
+@webhook.command("test")
+def test_webhook(company: Company, webhook_id: str) -> None:
+    """Send an alert that says it is a test, signed as the real ones. Prints the delivery's id."""
+    from api.webhooks import store
+
+    with _webhooks_of(company) as (_, connection, company_id):
+        say(store.test(connection, company_id, webhook_id))
+
+
+@webhook.command("deliveries")
+def list_deliveries(company: Company, webhook_id: str, as_json: AsJson = False) -> None:
+    """List the last fifty deliveries and what became of them."""
+    from api.webhooks import store
+
+    with _webhooks_of(company) as (_, connection, company_id):
+        rows = store.deliveries(connection, company_id, webhook_id)
+    listed(
+        [
+            {
+                "id": row["id"],
+                "created_at": f"{row['created_at']:%Y-%m-%d %H:%M}",
+                "state": row["state"],
+                "attempts": len(row["attempts"]),
+                "error": row["error"] or "",
+            }
+            for row in rows
+        ],
+        as_json,
+    )
+
+
+@webhook.command("replay")
+def replay_webhook(
+    company: Company,
+    webhook_id: str,
+    delivery: Annotated[str | None, typer.Option(help="one delivery, by its id")] = None,
+    since: Annotated[datetime | None, typer.Option(help="or all alerts since a day", formats=["%Y-%m-%d"])] = None,
+) -> None:
+    """Send one delivery again, or all alerts since a day; each keeps its `webhook-id`.
+
+    Example: vigie webhook replay "Boulangerie Mercier" wh_… --since 2026-11-01
+    """
+    from api.webhooks import store
+
+    if (delivery is None) == (since is None):
+        raise typer.BadParameter("give --delivery or --since")
+    with _webhooks_of(company) as (_, connection, company_id):
+        if since is not None:
+            count = store.replay_since(connection, company_id, webhook_id, since.replace(tzinfo=UTC))
+        else:
+            store.replay(connection, company_id, webhook_id, delivery or "")
+            count = 1
+    say(f"{count} handed over; `vigie deliver` sends them")
+
+
+@contextmanager
+def _webhooks_of(company: str) -> Iterator[tuple[House, "Connection", str]]:
+    """The house, a transaction, and the firm's id."""
     from vigie import companies, db
 
     with opened() as house, db.writing(house.engine) as connection:
-        store.remove(connection, companies.find(connection, company)["id"], webhook_id)
+        yield house, connection, companies.find(connection, company)["id"]
 
 
 @deadletters.command("list")
@@ -138,6 +238,59 @@ def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; al
 
     with opened() as house:
         say(f"{letters.replay(house.engine, house.log, letter or [])} records put back")
+
+
+def backup(
+    out: Annotated[Path | None, typer.Argument(help="the file to write; a name with today's date if left out")] = None,
+) -> None:
+    """Write everything to one file, while Vigie runs. The secret key is left out: keep it elsewhere.
+
+    Example: vigie backup /mnt/nas/vigie.zip
+    """
+    from vigie import backup as backups
+    from vigie import clock
+
+    path = out or Path(f"vigie-{clock.now():%Y-%m-%d}.zip")
+    with opened() as house:
+        counts = backups.write(house.engine, _log_file(house), path)
+        tell(f"{counts['company']} firms, {counts['mention']} mentions")
+        tell("not in it: the secret key (VIGIE_SECRET_KEY, or secret.key in the data folder); passwords need it")
+    say(str(path))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="what `vigie backup` wrote")],
+    replace: Annotated[bool, typer.Option("--replace", help="remove the firms that are there first")] = False,
+) -> None:
+    """Bring a backup back, into SQLite or PostgreSQL. Whoever was forgotten meanwhile stays forgotten.
+
+    Example: vigie restore vigie-2026-11-24.zip
+    """
+    from sqlalchemy import inspect, select
+
+    from analysis import forgetting
+    from vigie import backup as backups
+    from vigie import db
+    from vigie.db.tables import company as company_table
+    from vigie.db.tables import forgotten
+
+    with opened(migrated=False) as house:
+        with db.reading(house.engine) as connection:
+            is_there = inspect(connection).has_table(forgotten.name)
+            meanwhile = [dict(row) for row in connection.execute(select(forgotten)).mappings()] if is_there else []
+        counts = backups.restore(house.engine, _log_file(house), file, replace=replace)
+        with db.writing(house.engine) as connection:
+            present = set(connection.scalars(select(company_table.c.id)))
+            db.upsert(connection, forgotten, [row for row in meanwhile if row["company_id"] in present])
+        erased = forgetting.apply(house.engine, house.settings.secret())
+        if house.settings.log_url is not None:
+            house.log.prepare()
+    say(f"{counts['company']} firms and {counts['mention']} mentions restored, {erased} of them forgotten anew")
+
+
+def _log_file(house: House) -> Path | None:
+    """The embedded log's file; None where the log is Kafka."""
+    return Path(house.settings.log.removeprefix("sqlite:///")) if house.settings.log.startswith("sqlite:") else None
 
 
 def doctor() -> None:

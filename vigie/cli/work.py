@@ -69,7 +69,7 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
             return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS)) == 0
 
     vocabulary = Vocabulary(house.settings.lexicon_dir)
-    worker = Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary)
+    worker = Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary, house.settings.secret())
     try:
         _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
     finally:
@@ -78,20 +78,25 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
 
 def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Send what waits; with `once`, until nothing is due."""
-    from dashboards import weekly
+    from dashboards import notices, weekly
     from vigie import outbox
 
     senders = make_senders(house)
     trimmed_at = 0.0
+    dispatcher = outbox.Dispatcher(house.engine, senders)
 
     def turn() -> int:
         nonlocal trimmed_at
         if time.monotonic() - trimmed_at > _TRIM_EVERY:
             house.log.trim()
             trimmed_at = time.monotonic()
-        return weekly.send_due(house.engine, house.settings) + outbox.send_due(house.engine, senders)
+        mailed = weekly.send_due(house.engine, house.settings) + notices.send_due(house.engine, house.settings)
+        return mailed + dispatcher.run_once()
 
-    _loop(house, "deliver", turn, stop, once=once, idle=0.5)
+    try:
+        _loop(house, "deliver", turn, stop, once=once, idle=0.5)
+    finally:
+        dispatcher.close()
 
 
 def make_senders(house: House) -> Mapping[str, Sender]:

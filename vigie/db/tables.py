@@ -305,6 +305,7 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Index(None, "state", "kind", "due_at"),
+    Index(None, "address"),
     Index(None, "company_id"),
 )
 
@@ -353,7 +354,40 @@ webhook = Table(
     Column("url", Text, nullable=False),
     Column("secret", LargeBinary, nullable=False),
     Column("events", JSON, nullable=False),
+    # Alerts of these rules only; null for all.
+    Column("rules", JSON),
     Column("paused", Boolean, nullable=False, server_default=false()),
+    # After a rotation both secrets sign for a day.
+    Column("former_secret", LargeBinary),
+    Column("former_until", Instant),
+    # An endpoint that fails rests; after days of it, or when it says that it is gone, it is off.
+    Column("failing_since", Instant),
+    Column("resting_until", Instant),
+    Column("off", String(16)),
     Column("created_at", Instant, nullable=False),
     Index(None, "company_id"),
+)
+
+# What each attempt at a webhook delivery met.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", String(64), ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Column("status", Integer),
+    Column("answer", Text),
+    Column("error", Text),
+)
+
+# Authors whose words must not come back; their names are kept as keyed hashes only.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("author_hash", String(64), primary_key=True),
+    # Of one source only; empty for all of them.
+    Column("source_id", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
 )

@@ -128,6 +128,12 @@ class EventLog(Protocol):
     def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
         """Each partition's first offset still held, and the next to be written."""
 
+    def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime | None:
+        """Replace the value of every record of `key` by what `change` makes of it, in place.
+
+        None when it is done; where records cannot be changed, the moment by which the log has dropped them all.
+        """
+
     def trim(self) -> int:
         """Drop what is older than the retention, where the log does not do so by itself; how many records went."""
 

@@ -7,7 +7,7 @@ where no consumer method may be called; `poll` then takes up what the member hol
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from vigie import clock
 from vigie.errors import SettingsError, UnavailableError
 from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, take
 from vigie.log.partition import partition_of
@@ -63,6 +64,10 @@ class KafkaLog:
         self._retention = retention
         self._lock = threading.Lock()
         self._producer: Any = None
+
+    def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime:
+        """A broker's records cannot be changed: they go with its retention."""
+        return clock.now() + self._retention
 
     def prepare(self) -> None:
         retention = str(int(self._retention.total_seconds() * 1000))

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +40,12 @@ CREATE TABLE IF NOT EXISTS member (
     team TEXT, id TEXT, topics TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (team, id)
 ) WITHOUT ROWID;
 """
+
+
+def scrub(connection: sqlite3.Connection) -> None:
+    """Leave no byte of what was deleted: rewrite the file, and empty the write-ahead log."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class SqliteLog:
@@ -77,6 +83,17 @@ class SqliteLog:
         with self._connection() as connection:
             rows = connection.execute("SELECT number, start, stop FROM partition WHERE topic = ?", (topic,))
             return {Partition(topic, number): (start, stop) for number, start, stop in rows}
+
+    def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        with self.writing() as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            where = "topic = ? AND partition = ? AND offset = ?"
+            ours = "SELECT topic, partition, offset, value FROM record WHERE key = ?"
+            for *place, value in connection.execute(ours, (key.encode(),)).fetchall():
+                if (changed := change(value)) != value:
+                    connection.execute(f"UPDATE record SET value = ? WHERE {where}", (changed, *place))
+        with self._connection() as connection:
+            scrub(connection)
 
     def trim(self) -> int:
         oldest = (clock.now() - self._retention).timestamp()

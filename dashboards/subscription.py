@@ -1,0 +1,82 @@
+"""Leaving a mailing: a link in each weekly mail, and the mail programs' own button (RFC 8058).
+
+The link names one firm and one address, sealed with the installation's key, and expires. Opening it changes nothing,
+as mail scanners open links; the page's button, or the mail program's POST, takes the address off.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Engine
+
+from dashboards import i18n
+from vigie import clock, companies, db
+from vigie.errors import NotFoundError, SettingsError
+from vigie.secrets import Vault
+from vigie.settings import Settings
+
+_LIFE = timedelta(days=400)
+_PURPOSE = "unsubscribe"
+
+
+def link(settings: Settings, company_id: str, email: str) -> str | None:
+    """The address that takes `email` off; None where it would open on this machine only while the mail leaves it."""
+    if settings.is_loopback and settings.smtp_url:
+        return None
+    until = (clock.now() + _LIFE).isoformat()
+    sealed = Vault(settings.secret()).encrypt(" ".join((_PURPOSE, company_id, until, email))).decode()
+    return f"{settings.base_url.rstrip('/')}/unsubscribe/{sealed}"
+
+
+def headers(address: str | None) -> dict[str, str]:
+    """What a mail program needs for its own button."""
+    if address is None:
+        return {}
+    return {"List-Unsubscribe": f"<{address}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
+    """Add the page to `app`; it needs no session."""
+    app.include_router(_router(engine, lambda: Vault(settings.secret())), include_in_schema=False)
+
+
+def _router(engine: Engine, vault: Callable[[], Vault]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/unsubscribe/{sealed}", response_class=HTMLResponse)
+    def ask(sealed: str) -> Response:
+        return _page(engine, _named(vault(), sealed), is_done=False)
+
+    @router.post("/unsubscribe/{sealed}", response_class=HTMLResponse)
+    def leave(sealed: str) -> Response:
+        named = _named(vault(), sealed)
+        if named is not None:
+            with db.writing(engine) as connection:
+                companies.remove_recipient(connection, *named)
+        return _page(engine, named, is_done=True)
+
+    return router
+
+
+def _named(vault: Vault, sealed: str) -> tuple[str, str] | None:
+    """The firm and the address of a link, while it is valid."""
+    try:
+        purpose, company_id, until, email = vault.decrypt(sealed.encode()).split(" ", 3)
+        is_ours = purpose == _PURPOSE and datetime.fromisoformat(until) > clock.now()
+    except (SettingsError, ValueError):
+        return None
+    return (company_id, email) if is_ours else None
+
+
+def _page(engine: Engine, named: tuple[str, str] | None, *, is_done: bool) -> Response:
+    if named is None:
+        return HTMLResponse(i18n.render("unsubscribe.html", "fr", firm=None), 404)
+    try:
+        with db.reading(engine) as connection:
+            firm = companies.get(connection, named[0])
+    except NotFoundError:
+        return HTMLResponse(i18n.render("unsubscribe.html", "fr", firm=None), 404)
+    page = i18n.render("unsubscribe.html", firm["language"], firm=firm, email=named[1], is_done=is_done)
+    return HTMLResponse(page)

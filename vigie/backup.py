@@ -1,0 +1,163 @@
+"""A backup: one zip of the tables, row by row as JSON lines, and of the embedded log.
+
+The same file is restored into SQLite or PostgreSQL, and into a later release, which migrates it. The tables are read
+in one snapshot before the log is copied, so that no stored position lies past the log's end. The secret key is left
+out: whoever finds a backup cannot read the passwords in it.
+"""
+
+import base64
+import io
+import json
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, select
+
+from vigie import clock
+from vigie.db import migrate
+from vigie.db.engine import writing
+from vigie.errors import InvalidInputError
+
+_MANIFEST, _LOG = "manifest.json", "log.db"
+_FORM = 1
+_KEPT_OUT = {"alembic_version"}
+_SHORT_LIVED = {"token": ("kind", ("session", "link"))}  # what opens pages is made anew
+_BATCH = 1_000
+_MOST_LINE = 50_000_000
+
+Row = dict[str, Any]
+
+
+def write(engine: Engine, log: Path | None, out: Path) -> dict[str, int]:
+    """Write everything to `out`; how many rows of each table. `log` is the embedded log's file, if there is one."""
+    aside = out.with_name(out.name + ".part")
+    with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+        counts = _write_tables(engine, archive)
+        if log is not None and log.exists():
+            _write_log(log, archive)
+        made = {"form": _FORM, "tables_at": migrate.version(engine), "made_at": clock.now().isoformat(), "rows": counts}
+        archive.writestr(_MANIFEST, json.dumps(made, indent=1))
+    aside.replace(out)
+    return counts
+
+
+def restore(engine: Engine, log: Path | None, path: Path, *, replace: bool = False) -> dict[str, int]:
+    """Bring back what `write` wrote; how many rows of each table. Raises `InvalidInputError` for another kind of file,
+    and for a database that holds firms already, unless `replace`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(_MANIFEST))
+            if manifest.get("form") != _FORM or not str(manifest["tables_at"]) <= migrate.HEAD:
+                raise InvalidInputError(f"{path} was made by a later release of Vigie")
+            _restore_tables(engine, archive, manifest, replace=replace, with_positions=log is not None)
+            if log is not None and _LOG in archive.namelist():
+                _restore_log(log, archive)
+            return dict(manifest["rows"])
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise InvalidInputError(f"{path} is not a backup of Vigie, or is damaged: {error}") from error
+
+
+def _write_tables(engine: Engine, archive: zipfile.ZipFile) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    level = "REPEATABLE READ" if engine.dialect.name == "postgresql" else None
+    options = {"isolation_level": level} if level else {}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        for table in _tables(connection):
+            with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as file:
+                counts[table.name] = sum(file.write(line) and 1 for line in _lines(connection, table))
+    return counts
+
+
+def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
+    query = select(table)
+    if table.name in _SHORT_LIVED:
+        column, values = _SHORT_LIVED[table.name]
+        query = query.where(table.c[column].not_in(values))
+    for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
+        yield json.dumps({name: _plain(value) for name, value in row.items()}).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes | memoryview) else value
+
+
+def _write_log(log: Path, archive: zipfile.ZipFile) -> None:
+    with tempfile.TemporaryDirectory(dir=log.parent) as folder:
+        copy = Path(folder) / _LOG
+        with closing(sqlite3.connect(log)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        archive.write(copy, _LOG)
+
+
+def _restore_tables(
+    engine: Engine, archive: zipfile.ZipFile, manifest: Row, *, replace: bool, with_positions: bool
+) -> None:
+    """Into tables of the backup's own release, which are then migrated as any old ones."""
+    _clear(engine, replace=replace)
+    migrate.migrate(engine, manifest["tables_at"])
+    with writing(engine) as connection:
+        tables = _tables(connection)
+        for table in reversed(tables):
+            connection.execute(table.delete())  # a migration may have written timers of its own
+        for table in tables:
+            # Positions are of the log that was backed up: on another one everything is read from its beginning.
+            if table.name != "consumer_offset" or (with_positions and _LOG in archive.namelist()):
+                _load(connection, table, archive)
+    migrate.migrate(engine)
+
+
+def _clear(engine: Engine, *, replace: bool) -> None:
+    with writing(engine) as connection:
+        metadata = MetaData()
+        metadata.reflect(connection)
+        firms = metadata.tables.get("company")
+        if firms is not None and not replace and connection.scalar(select(func.count()).select_from(firms)):
+            raise InvalidInputError("the database holds firms: restore with --replace, which removes them first")
+        metadata.drop_all(connection)
+
+
+def _load(connection: Connection, table: Table, archive: zipfile.ZipFile) -> None:
+    name = f"tables/{table.name}.jsonl"
+    if name not in archive.namelist():
+        return
+    rows: list[Row] = []
+    with archive.open(name) as file:
+        for line in io.BufferedReader(file):  # type: ignore[type-var]
+            rows.append(_row(line, table))
+            if len(rows) == _BATCH:
+                connection.execute(insert(table), rows)
+                rows = []
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _row(line: bytes, table: Table) -> Row:
+    if len(line) > _MOST_LINE:
+        raise ValueError("a row is too long")
+    given = json.loads(line)
+    return {
+        name: base64.b64decode(value["b64"]) if isinstance(value, dict) and set(value) == {"b64"} else value
+        for name, value in given.items()
+        if name in table.c
+    }
+
+
+def _restore_log(log: Path, archive: zipfile.ZipFile) -> None:
+    """Into the place of the log, page by page, so that a process that has it open sees a whole one."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=log.parent) as folder:
+        copy = Path(archive.extract(_LOG, folder))
+        with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(log)) as target:
+            source.backup(target)
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """The tables as they are, those that others refer to first."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return [table for table in metadata.sorted_tables if table.name not in _KEPT_OUT]
