@@ -69,6 +69,12 @@ def is_negative(mention: Mapping[str, Any]) -> bool:
     return mention["score"] <= -_SURE and len((mention["text"] or mention["title"] or "").split()) >= _WORDS
 
 
+def by_rule(rule: str, name: str, mention: Mapping[str, Any]) -> Finding:
+    """The alert of a mention that a rule of the firm's own means."""
+    facts = {"name": name, "rating": mention["rating"], "score": mention["score"], "quote": _quote(mention)}
+    return Finding(rule, mention["id"], "once", date.fromisoformat(mention["day"]), facts, (mention["id"],))
+
+
 def negative(mention: Mapping[str, Any], earlier_today: Collection[str]) -> Finding:
     """The alert of one negative mention, or the day's common one when it is the fourth."""
     day = mention["day"]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from analysis import queries, trends
-from analysis.store import shown_alert
+from analysis.alert_store import shown_alert
 from vigie import clock, db
 
 _PAGE = 500

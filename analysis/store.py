@@ -5,22 +5,21 @@ rollups equal a recount after any edit, replay, judgement or re-analysis.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from analysis import alerts, copies, rollups
-from analysis.alerts import Finding
+from analysis import alert_store, copies, rollups
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
-from vigie import clock, db, due, ids, outbox
-from vigie.db.tables import alert, judgement, mention, rollup, webhook
+from vigie import clock, db, due, ids
+from vigie.db.tables import judgement, mention, rollup
 from vigie.errors import InvalidInputError, NotFoundError
-from vigie.events import AlertRaised, Mention, Notify, Origin, encode
+from vigie.events import Mention, Notify, Origin
 
 Row = dict[str, Any]
 FRESH = timedelta(days=7)
@@ -127,7 +126,7 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
     _insert(connection, list(new.values()))
     _update(connection, list(changed.values()), _CONTENT | _READ | _STANDING)
     write_rollups(connection, delta)
-    _alert(connection, list(new.values()))
+    alert_store.raise_for(connection, list(new.values()))
     _look_again(connection, [*new.values(), *changed.values()])
 
 
@@ -189,32 +188,6 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
     if aspect == "status" and known["relevance"] is not None:
         due.schedule(connection, due.RELEVANCE, [company_id])
     return decided
-
-
-def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Finding], *, tell: bool = True) -> int:
-    """Store findings that are new, and enqueue what tells of them; how many were new."""
-    found = {finding.alert_id(company_id): finding for finding in findings}
-    known = set(connection.scalars(select(alert.c.id).where(alert.c.id.in_(list(found)))))
-    rows = [_alert_row(company_id, alert_id, one) for alert_id, one in found.items() if alert_id not in known]
-    db.upsert(connection, alert, rows)
-    if tell:
-        _enqueue(connection, company_id, rows)
-    return len(rows)
-
-
-def shown_alert(row: Mapping[str, Any]) -> Row:
-    """An alert as the API, the pages and webhooks show it."""
-    return {
-        "id": row["id"],
-        "company_id": row["company_id"],
-        "rule": row["rule"],
-        "window": row["window"],
-        "facts": row["facts"],
-        "mention_ids": row["mention_ids"],
-        "happened_at": _iso(row["happened_at"]),
-        "raised_at": _iso(row["raised_at"]),
-        "resolved_at": _iso(row["resolved_at"]),
-    }
 
 
 def write_rollups(connection: Connection, delta: Delta) -> None:
@@ -359,35 +332,6 @@ def _update(connection: Connection, rows: list[Row], names: set[str]) -> None:
         connection.execute(update(mention).where(mention.c.id == bindparam("this")).values(**values), bound)
 
 
-def _alert(connection: Connection, rows: list[Row]) -> None:
-    """One alert for each negative mention that is not of the past, up to three a day and firm."""
-    telling = [row for row in rows if not row["silent"] and alerts.is_negative(row)]
-    if not telling:
-        return
-    for (company_id, day), group in _by_day(telling).items():
-        raised = _raised_on(connection, company_id, day)
-        findings = []
-        for row in group:
-            finding = alerts.negative(row, raised)
-            raised.add(finding.alert_id(company_id))
-            findings.append(finding)
-        raise_alerts(connection, company_id, findings)
-
-
-def _by_day(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["company_id"], row["day"]].append(row)
-    return groups
-
-
-def _raised_on(connection: Connection, company_id: str, day: str) -> set[str]:
-    """The negative-mention alerts that the firm already has for that day."""
-    subjects = select(mention.c.id).where(mention.c.company_id == company_id, mention.c.day == day)
-    same_day = alert.c.company_id == company_id, alert.c.rule == alerts.NEGATIVE, alert.c.subject.in_(subjects)
-    return set(connection.scalars(select(alert.c.id).where(*same_day)))
-
-
 def _look_again(connection: Connection, rows: list[Row]) -> None:
     """The windows that hold these mentions are looked at soon, outside this transaction."""
     since: dict[str, str] = {}
@@ -396,43 +340,6 @@ def _look_again(connection: Connection, rows: list[Row]) -> None:
             since[row["company_id"]] = min(since.get(row["company_id"], row["day"]), row["day"])
     if since:
         due.schedule(connection, due.ALERTS, list(since), since=since)
-
-
-def _alert_row(company_id: str, alert_id: str, finding: Finding) -> Row:
-    return {
-        "id": alert_id,
-        "company_id": company_id,
-        "rule": finding.rule,
-        "subject": finding.subject,
-        "window": finding.window,
-        "facts": finding.facts,
-        "mention_ids": list(finding.mention_ids),
-        "happened_at": clock.midnight(finding.day),
-        "raised_at": clock.now(),
-        "resolved_at": None,
-    }
-
-
-def _enqueue(connection: Connection, company_id: str, rows: list[Row]) -> None:
-    """One delivery for each alert and endpoint; the event's id is the alert's, for every endpoint and attempt."""
-    on = webhook.c.company_id == company_id, ~webhook.c.paused, webhook.c.off.is_(None)
-    hooks = [dict(hook) for hook in connection.execute(select(webhook).where(*on)).mappings()]
-    outbox.enqueue(connection, [delivery_of(row, hook["id"]) for row in rows for hook in hooks if wants(hook, row)])
-
-
-def wants(hook: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    """Whether a webhook asked for such an alert."""
-    return AlertRaised.TYPE in hook["events"] and (hook["rules"] is None or row["rule"] in hook["rules"])
-
-
-def delivery_of(row: Row, webhook_id: str) -> outbox.Delivery:
-    """An alert on its way to a webhook."""
-    event = AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], alert=shown_alert(row))
-    return outbox.delivery(outbox.WEBHOOK, row["company_id"], webhook_id, event.id, encode(event))
-
-
-def _iso(moment: Any) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def count(connection: Connection, company_id: str) -> int:

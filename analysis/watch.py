@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from analysis import silence, store
+from analysis import alert_store, silence, store
 from analysis.alerts import Finding
 from analysis.rollups import ALL
 from vigie import clock, db, due
@@ -27,7 +27,7 @@ def _look_at_sources(engine: Engine) -> int:
             if firm is not None:
                 findings = findings_of(connection, firm)
                 _resolve(connection, firm["id"], {finding.alert_id(firm["id"]) for finding in findings})
-                store.raise_alerts(connection, firm["id"], findings)
+                alert_store.raise_alerts(connection, firm["id"], findings)
             due.finish(connection, timer, again_at=clock.now() + _DAILY if firm is not None else None)
     return len(timers)
 
@@ -58,8 +58,10 @@ def _per_day(connection: Connection, source_id: str, today: date) -> dict[date, 
 def _resolve(connection: Connection, company_id: str, still: set[str]) -> None:
     """What is over says so."""
     is_open = alert.c.company_id == company_id, alert.c.rule == silence.RULE, alert.c.resolved_at.is_(None)
-    over = set(connection.scalars(select(alert.c.id).where(*is_open))) - still
-    connection.execute(update(alert).where(alert.c.id.in_(over)).values(resolved_at=clock.now()))
+    rows = [dict(row) for row in connection.execute(select(alert).where(*is_open)).mappings() if row["id"] not in still]
+    over = [{**row, "resolved_at": clock.now()} for row in rows]
+    connection.execute(update(alert).where(alert.c.id.in_([row["id"] for row in over])).values(resolved_at=clock.now()))
+    alert_store.tell_resolved(connection, over)
 
 
 def _expire(engine: Engine) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, select
 
-from analysis import alerts, forgetting, homonyms, queries, reading, store, watch
+from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.sentiment import EngineName
@@ -177,7 +177,7 @@ def _look_at(engine: Engine, timer: due.Timer) -> None:
             raised = queries.raised_days(connection, timer.key)
     findings = alerts.over_time(history, first, last, raised) if firm is not None else []
     with db.writing(engine) as connection:
-        store.raise_alerts(connection, timer.key, findings)
+        alert_store.raise_alerts(connection, timer.key, findings)
         due.finish(connection, timer)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from api import errors
-from api.routes import companies, health, mentions, sources, trends, webhooks
+from api.routes import companies, health, mentions, rules, sources, trends, webhooks
 from api.services import Services
 from vigie import __version__
 
@@ -28,7 +28,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for part in (companies, sources, mentions, trends, webhooks):
+    for part in (companies, sources, mentions, trends, rules, webhooks):
         app.include_router(part.router, prefix="/api/v1", responses=errors.RESPONSES)
     app.include_router(health.router)
     app.middleware("http")(_etag)

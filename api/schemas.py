@@ -266,6 +266,7 @@ class Alert(BaseModel):
     mention_ids: list[str]
     happened_at: datetime
     raised_at: datetime
+    acknowledged_at: datetime | None
     resolved_at: datetime | None
 
 
@@ -274,9 +275,9 @@ class Alerts(BaseModel):
     next_cursor: str | None
 
 
-Events = Annotated[list[Literal["alert.raised"]], Field(min_length=1, max_length=10)]
-Rule = Literal["negative_mention", "unusual_volume", "sentiment_drop", "source_failing"]
-Rules = Annotated[list[Rule], Field(max_length=10)] | None
+Events = Annotated[list[Literal["alert.raised", "alert.resolved"]], Field(min_length=1, max_length=10)]
+_RULE = r"^(negative_mention|unusual_volume|sentiment_drop|source_failing|rule:ru_[a-z0-9]{1,60})$"
+Rules = Annotated[list[Annotated[str, Field(pattern=_RULE)]], Field(max_length=60)] | None
 
 
 class WebhookIn(In):
@@ -342,3 +343,51 @@ class Delivery(BaseModel):
 class Deliveries(BaseModel):
     items: list[Delivery]
     next_cursor: str | None
+
+
+class ConditionsIn(In):
+    location_id: Line | None = None
+    source_id: Line | None = None
+    theme: Literal[
+        "product", "service", "price", "waiting", "cleanliness", "ambience", "location", "communication", "aftercare",
+        "trust", "general",
+    ] | None = None  # fmt: skip
+    sentiment: Literal["negative", "neutral", "positive"] | None = None
+    rating_at_most: Annotated[float, Field(ge=0, le=5)] | None = None
+    keyword: Annotated[str, BeforeValidator(_storable), Field(max_length=300)] | None = Field(
+        None, examples=['attente et (froid ou tiède) sauf "plat froid"']
+    )
+
+
+class RuleIn(In):
+    """All conditions must hold; at least one is given."""
+
+    name: Annotated[str, BeforeValidator(_storable), Field(min_length=1, max_length=120)]
+    conditions: ConditionsIn
+
+
+class RuleChange(In):
+    name: Annotated[str, BeforeValidator(_storable), Field(min_length=1, max_length=120)] | None = None
+    conditions: ConditionsIn | None = None
+    enabled: bool | None = None
+
+
+class Rule(BaseModel):
+    id: str = Field(description="one of the four switches' names, or the id of one of the firm's own")
+    kind: str
+    name: str
+    conditions: dict[str, Any] | None
+    enabled: bool
+
+
+class Example(BaseModel):
+    id: str
+    day: date
+    rating: float | None
+    text: str
+
+
+class Preview(BaseModel):
+    days: int
+    alerts: int
+    examples: list[Example]

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy import Connection, Engine, RowMapping
 from starlette.staticfiles import StaticFiles
 
-from analysis import emerging, queries, reading, store, trends
+from analysis import alert_store, emerging, queries, reading, store, trends
 from analysis.report import Week
 from analysis.words import lemmas
 from dashboards import charts, feedback, i18n, subscription, weekly
@@ -147,6 +147,21 @@ def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
             except (NotFoundError, InvalidInputError):
                 return _page("missing.html", _language(request, None), 404)
         return RedirectResponse(f"/companies/{company_id}#latest", 303)
+
+    @router.post("/companies/{company_id}/alerts/{alert_id}/resolve", response_class=HTMLResponse)
+    def resolve(request: Request, company_id: str, alert_id: str) -> Response:
+        """Somebody has dealt with what an alert told of."""
+        with db.writing(engine) as connection:
+            who = visitor(request, connection)
+            if who is None:
+                return _page("open.html", _language(request, None), 401, link="", failed=False)
+            if not who.may("editor", company_id):
+                return _page("missing.html", _language(request, None), 404)
+            try:
+                alert_store.handle(connection, company_id, alert_id, by=who.name, resolve=True)
+            except NotFoundError:
+                return _page("missing.html", _language(request, None), 404)
+        return RedirectResponse(f"/companies/{company_id}#alerts", 303)
 
     @router.get("/companies/{company_id}/counter", response_class=HTMLResponse)
     def counter(request: Request, company_id: str, kept: bool = False) -> Response:

@@ -117,7 +117,14 @@ class AlertRaised:
         return self.alert
 
 
-Event = MentionsCollected | AlertRaised
+@dataclass(frozen=True, slots=True)
+class AlertResolved(AlertRaised):
+    """An alert is over: its source speaks again, or somebody dealt with it."""
+
+    TYPE: ClassVar[str] = "alert.resolved"
+
+
+Event = MentionsCollected | AlertRaised | AlertResolved
 
 # (type, version) → its data in the next version. Old events stay readable for as long as a log may hold them.
 # Version 2 adds fields; it is a version because a release that ignored `apart` would count what must not count.
@@ -153,8 +160,9 @@ def decode(value: bytes | None) -> Event:
         "company_id": company_id,
     }
     data = _upgraded(attributes)
-    if attributes["type"] == AlertRaised.TYPE:
-        return AlertRaised(alert=data, **common)
+    for kind in (AlertRaised, AlertResolved):
+        if attributes["type"] == kind.TYPE:
+            return kind(alert=data, **common)
     return _mentions_collected(data, common)
 
 
@@ -175,7 +183,7 @@ def _attributes(value: bytes | None) -> Data:
 
 def _upgraded(attributes: Data) -> Data:
     kind, (_, _, version_text) = attributes["type"], attributes["dataschema"].rpartition(":")
-    known = {event.TYPE: event.VERSION for event in (MentionsCollected, AlertRaised)}
+    known = {event.TYPE: event.VERSION for event in (MentionsCollected, AlertRaised, AlertResolved)}
     if kind not in known:
         raise UndecodableError(f"unknown event type {kind[:80]!r}")
     if not version_text.isascii() or not version_text.isdigit() or len(version_text) > 4:

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from analysis import queries, reputation, store, trends
+from analysis import alert_store, queries, reputation, trends
 from analysis.report import compared, score_facts
 from api import paging
-from api.auth import Read
-from api.schemas import Alerts, Comparison, Platform, Theme, Trends
+from api.auth import Edit, Read, Shown
+from api.schemas import Alert, Alerts, Comparison, Platform, Theme, Trends
 from api.services import Given
 from vigie import clock, db
 from vigie.db.tables import report
@@ -89,7 +89,21 @@ def list_alerts(firm: Read, given: Given, limit: paging.Limit = 50, cursor: pagi
     with db.reading(given.engine) as connection:
         rows = queries.alerts(connection, firm["id"], limit=limit, after=paging.decode(cursor))
     more = paging.encode(rows[-1]["happened_at"], rows[-1]["id"]) if len(rows) == limit else None
-    return {"items": [store.shown_alert(dict(row)) for row in rows], "next_cursor": more}
+    return {"items": [alert_store.shown_alert(dict(row)) for row in rows], "next_cursor": more}
+
+
+@router.post("/alerts/{alert_id}/acknowledge", response_model=Alert)
+def acknowledge_alert(alert_id: str, firm: Edit, who: Shown, given: Given) -> dict[str, Any]:
+    """Somebody has seen it."""
+    with db.writing(given.engine) as connection:
+        return alert_store.shown_alert(alert_store.handle(connection, firm["id"], alert_id, by=who.name, resolve=False))
+
+
+@router.post("/alerts/{alert_id}/resolve", response_model=Alert)
+def resolve_alert(alert_id: str, firm: Edit, who: Shown, given: Given) -> dict[str, Any]:
+    """It is dealt with; webhooks that ask for `alert.resolved` are told."""
+    with db.writing(given.engine) as connection:
+        return alert_store.shown_alert(alert_store.handle(connection, firm["id"], alert_id, by=who.name, resolve=True))
 
 
 @router.get("/reports/{week}")

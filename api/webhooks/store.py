@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, update
 
-from analysis.store import delivery_of, wants
+from analysis.alert_store import delivery_of, wants
 from vigie import clock, due, ids, outbox
 from vigie.db.tables import alert, attempt, webhook
 from vigie.db.tables import outbox as table

@@ -113,7 +113,14 @@ def test_another_firm_does_not_exist_for_a_firms_key(app, house, firm):
     tried = 0
     for method, path in routes(app):
         url = path.format(
-            company_id=firm["id"], source_id="x", mention_id="x", webhook_id="x", delivery_id="x", week="2026-W47"
+            company_id=firm["id"],
+            source_id="x",
+            mention_id="x",
+            webhook_id="x",
+            delivery_id="x",
+            rule_id="x",
+            alert_id="x",
+            week="2026-W47",
         )
         answer = client.request(method, url, json={} if method in {"post", "patch"} else None)
         assert answer.status_code in {404, 422}, (method, path, answer.text)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    true,
 )
 
 from vigie.db.types import Instant
@@ -232,6 +233,9 @@ alert = Table(
     Column("mention_ids", JSON, nullable=False),
     Column("happened_at", Instant, nullable=False),
     Column("raised_at", Instant, nullable=False),
+    # Somebody has seen it; it is over.
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", String(64)),
     Column("resolved_at", Instant),
     Index(None, "company_id", "happened_at", "id"),
 )
@@ -343,6 +347,21 @@ token = Table(
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
+    Index(None, "company_id"),
+)
+
+# What deserves an alert: a firm's own rules, with conditions; and the switches of those that every firm has.
+rule = Table(
+    "rule",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    # A switch's own name, or `mention`.
+    Column("kind", String(64), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("conditions", JSON(none_as_null=True)),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("created_at", Instant, nullable=False),
     Index(None, "company_id"),
 )
 
