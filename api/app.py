@@ -7,11 +7,18 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from api import errors
+from api.idempotency import Idempotency
+from api.rate_limit import RateLimit
 from api.routes import companies, health, mentions, rules, sources, trends, webhooks
 from api.services import Services
 from vigie import __version__
 
 MOST_BODY = 2_000_000
+_DESCRIPTION = """Reviews and mentions of small firms: collected, understood, alerted.
+
+Every read has an `ETag`. A `POST` may carry an `Idempotency-Key`: sent again within a day, it is answered as the first
+time and done once. `RateLimit-*` headers say how many requests are left, for each key and process.
+"""
 
 Next = Callable[[Request], Awaitable[Response]]
 Scope = dict[str, Any]
@@ -22,7 +29,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(
         title="Vigie",
         version=__version__,
-        description="Reviews and mentions of small firms: collected, understood, alerted.",
+        description=_DESCRIPTION,
         docs_url="/api/docs",
         redoc_url=None,
     )
@@ -31,7 +38,9 @@ def create_app(services: Services) -> FastAPI:
     for part in (companies, sources, mentions, trends, rules, webhooks):
         app.include_router(part.router, prefix="/api/v1", responses=errors.RESPONSES)
     app.include_router(health.router)
+    app.middleware("http")(Idempotency(services.engine, services.vault))
     app.middleware("http")(_etag)
+    app.middleware("http")(RateLimit(services.settings.rate_limit))
     app.add_middleware(BoundedBody)
     return app
 

@@ -44,7 +44,13 @@ _STATUS: dict[type[VigieError], tuple[int, str]] = {
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": title, "content": {"application/problem+json": {}}}
-    for status, title in [*_STATUS.values(), (400, "Bad request"), (413, "Too large")]
+    for status, title in [
+        *_STATUS.values(),
+        (400, "Bad request"),
+        (409, "Conflict"),
+        (413, "Too large"),
+        (429, "Too many requests"),
+    ]
 }
 
 

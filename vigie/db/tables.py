@@ -410,3 +410,15 @@ forgotten = Table(
     Column("source_id", String(64), primary_key=True),
     Column("at", Instant, nullable=False),
 )
+
+# What was answered to a request that carries an Idempotency-Key; without status while it is being worked on.
+answered = Table(
+    "answered",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Index(None, "at"),
+)
