@@ -8,7 +8,7 @@ PACKAGES := vigie ingest analysis api dashboards
 ARGS ?=
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test check format lint types imports bench train evaluate requirements kafka-jars servers clean
+.PHONY: help setup demo test check format lint types imports test-api bench train evaluate requirements kafka-jars servers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ imports: .venv/.dev ## the direction of imports
 bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and docs/benchmarks-polls.md
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m benchmarks.polls
+
+test-api: .venv/.dev ## ask the whole API for many more examples, with three seeds (minutes)
+	VIGIE_TEST_API_EXAMPLES=500 VIGIE_TEST_API_SEEDS="1 2 3" $(BIN)/pytest -n 1 --timeout 3000 tests/api/test_schema.py
 
 train: .venv/.dev ## train the shipped models from the labelled texts in DATA
 	$(BIN)/python -m analysis.learned.train $(DATA)
