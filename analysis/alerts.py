@@ -10,6 +10,7 @@ from typing import Any
 
 from analysis.chances import fisher, poisson_tail
 from analysis.rollups import Sums
+from analysis.sentiment import SURE
 from vigie import ids
 
 NEGATIVE, VOLUME, DROP = "negative_mention", "unusual_volume", "sentiment_drop"
@@ -66,6 +67,8 @@ def is_negative(mention: Mapping[str, Any]) -> bool:
         return False
     if mention["rating"] is not None:
         return True
+    if mention["confidence"] < SURE:  # "to be checked": somebody looks at it first
+        return False
     return mention["score"] <= -_SURE and len((mention["text"] or mention["title"] or "").split()) >= _WORDS
 
 

@@ -12,7 +12,6 @@ from analysis.wishes import Wish, wishes
 from analysis.words import clauses
 
 ANALYSER = "learned-2"
-SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8

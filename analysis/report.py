@@ -18,6 +18,7 @@ Facts = dict[str, Any]
 Row = Mapping[str, Any]
 
 _MOST_ACTIONS = 3
+_MOST_PRAISE = 3
 _USUAL_WEEKS, _LEAST_WEEKS = 12, 4
 _SHOWN = ("id", "title", "text", "author", "rating", "url", "label", "score", "day", "source_id", "reply")
 
@@ -101,6 +102,24 @@ def facts(
     }  # fmt: skip
 
 
+def team_facts(firm: Row, week: Week, mentions: Sequence[Row]) -> Facts | None:
+    """What the team's edition says: the week's warmest words, those that praise the welcome first, and the subject of
+    one habit to try. No count, no score, nobody's name under a complaint; None when there is nothing to say."""
+    warm = [one for one in mentions if _is_warm(one)]
+    warm.sort(key=lambda one: (not _praises_team(one), -(one["rating"] or 0), -one["score"]))
+    complained = _complaints(mentions)
+    if not warm and not complained:
+        return None
+    return {
+        "company": firm["name"],
+        "period": week.name,
+        "first": week.first.isoformat(),
+        "last": week.last.isoformat(),
+        "praise": [{"id": one["id"], "text": one["text"]} for one in warm[:_MOST_PRAISE]],
+        "habit": complained[0]["theme"] if complained else None,
+    }
+
+
 def usual_a_week(days: Mapping[date, Sums], week: Week, since: date | None) -> float | None:
     """The mean number of mentions in the twelve weeks before; None while fewer than four were listened to."""
     weeks = 0 if since is None else min(_USUAL_WEEKS, (week.first - since).days // 7)
@@ -172,13 +191,17 @@ def _themes(mentions: Sequence[Row]) -> list[Facts]:
 
 def _pride(mentions: Sequence[Row]) -> Facts | None:
     """The warmest words of the week, short enough to pin to a wall."""
-    warm = [
-        one
-        for one in mentions
-        if one["label"] == "positive" and one["score"] >= 0.5 and 3 <= len(one["text"].split()) <= 40
-    ]
+    warm = [one for one in mentions if _is_warm(one)]
     best = max(warm, key=lambda one: (one["rating"] or 0, one["score"]), default=None)
     return _shown(best, late=False) if best else None
+
+
+def _is_warm(one: Row) -> bool:
+    return one["label"] == "positive" and one["score"] >= 0.5 and 3 <= len(one["text"].split()) <= 40
+
+
+def _praises_team(one: Row) -> bool:
+    return any(said["theme"] == "service" and said["label"] == "positive" for said in one["themes"])
 
 
 def _shown(one: Row, *, late: bool) -> Facts:

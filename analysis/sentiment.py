@@ -18,6 +18,7 @@ Label = Literal["negative", "neutral", "positive"]
 EngineName = Literal["learned", "lexicon", "published"]
 LABELS: tuple[Label, ...] = get_args(Label)
 
+SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilbert 2014)
 _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 

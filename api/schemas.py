@@ -56,6 +56,11 @@ class LocationIn(In):
     city: Line | None = None
 
 
+class LocationChange(In):
+    name: Annotated[Line, Field(min_length=1)] | None = None
+    city: Line | None = None
+
+
 class Location(BaseModel):
     id: str
     name: str

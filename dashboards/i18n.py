@@ -49,6 +49,7 @@ def environment(language: str) -> Environment:
         "shortday": lambda value: short_day(value, language),
         "stars": stars,
         "theme": lambda value: theme(value, language),
+        "habit": lambda value: _named(value, language, _HABITS),
         "request": lambda value: _named(value, language, _REQUESTS),
         "apart": lambda value: _named(value, language, _APART),
         "finding": lambda value: finding(value, language),
@@ -135,6 +136,19 @@ _THEMES = {
     "aftercare": _("after-sales"),
     "trust": _("trust"),
     "general": _("in general"),
+}
+# One habit for each subject that customers complain of, for the team's edition.
+_HABITS = {
+    "product": _("Before it goes out, look at it once as the customer will."),
+    "service": _("Look up and say hello within ten seconds, even when your hands are full."),
+    "price": _("Say the price before, and what is in it."),
+    "waiting": _("When somebody waits, say how long it will be, and come back to them once."),
+    "cleanliness": _("Each hour, one look at the door, the tables, the toilets."),
+    "ambience": _("Once during the rush, stand where the customer is: too loud, too hot, too dark?"),
+    "location": _("When somebody books or calls, say where to park."),
+    "communication": _("Whoever does not pick up calls back the same day."),
+    "aftercare": _("When something goes wrong, first say sorry, then say what happens next, and when."),
+    "trust": _("What was said is what is done; if it changes, say so first."),
 }
 _REQUESTS = {
     "booking": _("booking online"),

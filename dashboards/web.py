@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy import Connection, Engine, RowMapping
 from starlette.staticfiles import StaticFiles
 
-from analysis import alert_store, emerging, queries, reading, store, trends
+from analysis import alert_store, emerging, queries, sentiment, store, trends
 from analysis.report import Week
 from analysis.words import lemmas
 from dashboards import charts, feedback, i18n, subscription, weekly
@@ -230,7 +230,7 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
             name for one in sources_store.of_company(connection, firm["id"]) for name in one["findings"] or ()
         ],
         "apart": queries.apart(connection, firm["id"]),
-        "sure": reading.SURE,
+        "sure": sentiment.SURE,
         "wishes": queries.wishes(connection, firm["id"], today - timedelta(days=90), today),
         "rising": _rising(connection, firm, today),
         "health": {one["id"]: one for one in sources_store.of_company(connection, firm["id"])},

@@ -18,7 +18,8 @@ from vigie.db.tables import report as report_table
 from vigie.outbox import Delivery
 from vigie.settings import Settings
 
-OWNER = "owner"
+OWNER, TEAM = "owner", "team"
+_TEMPLATES = {OWNER: ("mail/subject.txt", "mail/weekly"), TEAM: ("mail/team_subject.txt", "mail/team")}
 _MOST_LISTED = 200
 _MOST_SUBJECT = 76
 _LOOKED_BACK = 371  # days: the year that is compared, as it stood a week ago too
@@ -54,17 +55,27 @@ def _send_due(engine: Engine, settings: Settings, timer: due.Timer) -> None:
 def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], week: Week) -> int:
     """Enqueue that week's mail for each recipient who has not had it; how many that was."""
     with db.reading(engine) as connection:
-        meant = [
-            (who, gather(connection, firm, week, recipient=who["email"]))
+        waiting = [
+            who
             for who in companies.recipients(connection, firm["id"])
-            if who["edition"] == OWNER and not _was_sent(connection, firm["id"], week, who["email"])
+            if not _was_sent(connection, firm["id"], week, who["edition"], who["email"])
         ]
-    deliveries = [(who, facts, _delivery(settings, firm, week, who, facts)) for who, facts in meant]
+        meant = [(who, gather_edition(connection, firm, week, who["edition"], who["email"])) for who in waiting]
+    deliveries = [(who, facts, _delivery(settings, firm, week, who, facts)) for who, facts in meant if facts]
     with db.writing(engine) as connection:
         for who, facts, delivery in deliveries:
-            _keep(connection, firm["id"], week, who["email"], facts)
+            _keep(connection, firm["id"], week, who["edition"], who["email"], facts)
             outbox.enqueue(connection, [delivery])
     return len(deliveries)
+
+
+def gather_edition(
+    connection: Connection, firm: Mapping[str, Any], week: Week, edition: str, recipient: str | None = None
+) -> Facts | None:
+    """The facts of one edition; None where the team's has nothing to say, and is not sent."""
+    if edition == TEAM:
+        return report.team_facts(firm, week, _of_week(connection, firm, week, None))
+    return gather(connection, firm, week, recipient=recipient)
 
 
 def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recipient: str | None = None) -> Facts:
@@ -85,13 +96,14 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
     )
 
 
-def render(facts: Facts, language: str, *, page: str | None, leave: str | None = None) -> Mail:
+def render(facts: Facts, language: str, *, page: str | None, leave: str | None = None, edition: str = OWNER) -> Mail:
     """The mail of those facts; `page` is the address of the firm's page, `leave` the one that stops these mails."""
     values = {"facts": facts, "page": page, "leave": leave}
+    subject, body = _TEMPLATES[edition]
     return Mail(
-        subject=_subject(i18n.render("mail/subject.txt", language, **values)),
-        text=i18n.render("mail/weekly.txt", language, **values),
-        html=i18n.render("mail/weekly.html", language, **values),
+        subject=_subject(i18n.render(subject, language, **values)),
+        text=i18n.render(f"{body}.txt", language, **values),
+        html=i18n.render(f"{body}.html", language, **values),
     )
 
 
@@ -128,9 +140,11 @@ def sender(settings: Settings) -> str:
 
 
 def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowMapping, facts: Facts) -> Delivery:
-    event_id = ids.derived("report", firm["id"], OWNER, week.name, who["email"])
+    edition = who["edition"]
+    event_id = ids.derived("report", firm["id"], edition, week.name, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
-    mail = render(facts, who["language"], page=page_of(settings, firm["id"]), leave=leave)
+    page = page_of(settings, firm["id"])
+    mail = render(facts, who["language"], page=page, leave=leave, edition=edition)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
@@ -178,20 +192,20 @@ def _told(connection: Connection, company_id: str, week: Week, recipient: str | 
     return set(connection.scalars(select(reported.c.mention_id).where(*ours, reported.c.period != week.name)))
 
 
-def _was_sent(connection: Connection, company_id: str, week: Week, email: str) -> bool:
+def _was_sent(connection: Connection, company_id: str, week: Week, edition: str, email: str) -> bool:
     key = (
         report_table.c.company_id == company_id,
-        report_table.c.edition == OWNER,
+        report_table.c.edition == edition,
         report_table.c.period == week.name,
         report_table.c.recipient == email,
     )
     return connection.execute(select(report_table.c.period).where(*key)).first() is not None
 
 
-def _keep(connection: Connection, company_id: str, week: Week, email: str, facts: Facts) -> None:
-    key = {"company_id": company_id, "edition": OWNER, "period": week.name, "recipient": email}
+def _keep(connection: Connection, company_id: str, week: Week, edition: str, email: str, facts: Facts) -> None:
+    key = {"company_id": company_id, "edition": edition, "period": week.name, "recipient": email}
     db.upsert(connection, report_table, [{**key, "snapshot": facts, "created_at": clock.now()}])
-    db.upsert(connection, reported, [{**key, "mention_id": one["id"]} for one in facts["list"]])
+    db.upsert(connection, reported, [{**key, "mention_id": one["id"]} for one in facts.get("list", ())])
 
 
 def _subject(text: str) -> str:

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, delete, select
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from vigie import clock, db, due, ids
-from vigie.db.tables import company, location, recipient
+from vigie.db.tables import company, location, mention, recipient, source
 from vigie.errors import InvalidInputError, NotFoundError
 
 LANGUAGES = ("fr", "en")
+EDITIONS = ("owner", "team")
 # By these a text is known to speak of the firm: a new one decides its stored mentions anew.
 _TELLING = {"name", "aliases", "city", "siren", "sector", "website"}
 
@@ -101,6 +102,26 @@ def add_location(connection: Connection, company_id: str, name: str, city: str |
     return location_id
 
 
+def change_location(connection: Connection, company_id: str, location_id: str, values: Mapping[str, Any]) -> RowMapping:
+    """Change name or city. Raises `NotFoundError` for a place of another firm."""
+    ours = location.c.id == location_id, location.c.company_id == company_id
+    if values:
+        connection.execute(update(location).where(*ours).values(**values))
+    row = connection.execute(select(location).where(*ours)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no location {location_id!r}")
+    return row
+
+
+def remove_location(connection: Connection, company_id: str, location_id: str) -> None:
+    """Its mentions stay, without a place; so do its sources. Raises `NotFoundError` for a place of another firm."""
+    change_location(connection, company_id, location_id, {})
+    for table in (source, mention):
+        at = table.c.company_id == company_id, table.c.location_id == location_id
+        connection.execute(update(table).where(*at).values(location_id=None))
+    connection.execute(delete(location).where(location.c.id == location_id))
+
+
 def locations(connection: Connection, company_id: str) -> Sequence[RowMapping]:
     """A firm's places, by name."""
     ours = select(location).where(location.c.company_id == company_id)
@@ -111,6 +132,8 @@ def add_recipient(
     connection: Connection, company_id: str, email: str, *, edition: str = "owner", language: str = "fr"
 ) -> None:
     """Send that firm's weekly mail to `email` from now on."""
+    if edition not in EDITIONS:
+        raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
     if email.count("@") != 1 or any(letter.isspace() or ord(letter) < 32 for letter in email) or len(email) > 320:
         raise InvalidInputError(f"{email!r} is not an e-mail address")
     row = {

@@ -7,9 +7,10 @@ from fastapi import APIRouter, status
 from sqlalchemy import RowMapping
 
 from api.auth import Administrator, Edit, Manage, Read, Shown
-from api.schemas import Company, CompanyChange, CompanyIn, Location, LocationIn
+from api.schemas import Company, CompanyChange, CompanyIn, Location, LocationChange, LocationIn
 from api.services import Given
 from vigie import companies, db
+from vigie.errors import InvalidInputError
 
 router = APIRouter(tags=["companies"])
 
@@ -54,6 +55,23 @@ def list_locations(firm: Read, given: Given) -> Sequence[RowMapping]:
     """A firm's places."""
     with db.reading(given.engine) as connection:
         return companies.locations(connection, firm["id"])
+
+
+@router.patch("/companies/{company_id}/locations/{location_id}", response_model=Location)
+def change_location(location_id: str, values: LocationChange, firm: Edit, given: Given) -> RowMapping:
+    """Change the fields that are sent."""
+    changed = values.model_dump(exclude_unset=True)
+    if changed.get("name", ...) is None:
+        raise InvalidInputError("name cannot be null")
+    with db.writing(given.engine) as connection:
+        return companies.change_location(connection, firm["id"], location_id, changed)
+
+
+@router.delete("/companies/{company_id}/locations/{location_id}", status_code=status.HTTP_204_NO_CONTENT)
+def remove_location(location_id: str, firm: Edit, given: Given) -> None:
+    """Its mentions and sources stay, without a place."""
+    with db.writing(given.engine) as connection:
+        companies.remove_location(connection, firm["id"], location_id)
 
 
 @router.post("/companies/{company_id}/locations", response_model=Location, status_code=status.HTTP_201_CREATED)

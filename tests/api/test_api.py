@@ -120,6 +120,7 @@ def test_another_firm_does_not_exist_for_a_firms_key(app, house, firm):
             delivery_id="x",
             rule_id="x",
             alert_id="x",
+            location_id="x",
             week="2026-W47",
         )
         answer = client.request(method, url, json={} if method in {"post", "patch"} else None)
@@ -277,3 +278,17 @@ def test_platforms_say_how_many_five_stars_they_need_and_a_day_can_be_looked_aro
     assert (found["verdict"], found["negative_before"], found["negative"]) == ("better", 10, 0)
     assert found["difference"]["high"] < -0.5
     assert client.get(around, params={"day": "0001-01-01"}).status_code == 422
+
+
+def test_a_place_is_changed_and_removed_and_its_mentions_stay(client, firm, house):
+    path = f"/api/v1/companies/{firm['id']}/locations"
+    place = client.post(path, json={"name": "Les Halles"}).json()["id"]
+    assert client.patch(f"{path}/{place}", json={"city": "Limoges"}).json()["city"] == "Limoges"
+    assert client.patch(f"{path}/{place}", json={"name": None}).status_code == 422
+    made = {"kind": "feed", "target": "https://a.example.fr/f", "location_id": place}
+    source = client.post(f"/api/v1/companies/{firm['id']}/sources", json=made).json()["id"]
+    assert client.delete(f"{path}/{place}").status_code == 204
+    assert client.get(path).json() == []
+    (kept,) = client.get(f"/api/v1/companies/{firm['id']}/sources").json()
+    assert (kept["id"], kept["location_id"]) == (source, None)
+    assert client.delete(f"{path}/{place}").status_code == 404

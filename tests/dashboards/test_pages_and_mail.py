@@ -354,7 +354,15 @@ def test_every_text_is_translated():
         }
     used = {
         text
-        for names in (i18n._THEMES, i18n._RULES, i18n._APART, i18n._FINDINGS, i18n._REASONS, i18n._REQUESTS)
+        for names in (
+            i18n._THEMES,
+            i18n._RULES,
+            i18n._APART,
+            i18n._FINDINGS,
+            i18n._REASONS,
+            i18n._REQUESTS,
+            i18n._HABITS,
+        )
         for text in names.values()
     }
     for path in (ROOT / "dashboards" / "templates").rglob("*.*"):
@@ -394,3 +402,18 @@ def test_wishes_and_contradictions_are_shown_with_the_customers_words(client, ho
     assert "payer par carte" in page
     assert "2 clients en trois mois" in page
     assert "les mots disent le contraire des étoiles" in page
+
+
+def test_an_alert_is_dealt_with_by_a_button_and_only_by_those_who_may(client, house, firm):
+    hear(house, firm, Found(text="Accueil odieux.", author="Paul", rating=1, published_at=datetime.now(UTC)))
+    page = f"/companies/{firm['id']}"
+    with db.reading(house.engine) as connection:
+        (alert,) = queries.alerts(connection, firm["id"])
+    assert client.post(f"{page}/alerts/{alert['id']}/resolve").status_code == 401
+    enter(client, house)
+    assert "C’est réglé" in client.get(page).text
+    assert client.post(f"{page}/alerts/unknown/resolve").status_code == 404
+    assert client.post(f"{page}/alerts/{alert['id']}/resolve").status_code == 303
+    assert "C’est réglé" not in client.get(page).text
+    with db.reading(house.engine) as connection:
+        assert queries.alerts(connection, firm["id"])[0]["acknowledged_by"] is not None

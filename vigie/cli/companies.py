@@ -1,5 +1,6 @@
 """Firms, their places, their mails."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,11 @@ location = typer.Typer(no_args_is_help=True, help="A firm's places: add, list.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 Company = Annotated[str, typer.Argument(metavar="COMPANY", help="an id or an exact name")]
 _SHOWN = ("id", "name", "city", "siren", "sector", "aliases", "website", "language", "timezone")
+
+
+class Edition(StrEnum):
+    owner = "owner"
+    team = "team"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -86,6 +92,7 @@ def edit_company(
     website: str | None = None,
     alias: Annotated[list[str] | None, typer.Option(help="one more name; may be repeated")] = None,
     email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
+    team_email: Annotated[list[str] | None, typer.Option(help="one more who receives the team's edition")] = None,
 ) -> None:
     """Change what is given.
 
@@ -104,6 +111,9 @@ def edit_company(
         companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
         for address in email or []:
             companies.add_recipient(connection, row["id"], address, language=language or row["language"])
+        for address in team_email or []:
+            spoken = language or row["language"]
+            companies.add_recipient(connection, row["id"], address, edition="team", language=spoken)
 
 
 @company.command("remove")
@@ -179,6 +189,7 @@ def report(
     week: Annotated[str | None, typer.Option(help="such as 2026-W47; the last one that ended if left out")] = None,
     out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("."),
     language: str | None = None,
+    edition: Annotated[Edition, typer.Option(help="the owner's, or the team's: praise and one habit")] = Edition.owner,
     send: Annotated[bool, typer.Option("--send", help="send it to its recipients instead")] = False,
 ) -> None:
     """Write the weekly mail as .eml, .html and .txt, or send it.
@@ -202,12 +213,16 @@ def report(
             say(f"{count} mails handed over; `vigie deliver` sends them")
             return
         with db.reading(house.engine) as connection:
-            facts = weekly.gather(connection, firm, meant)
+            facts = weekly.gather_edition(connection, firm, meant, edition.value)
+        if facts is None:
+            say("the team's edition has nothing to say that week, and is not sent")
+            return
         page = weekly.page_of(house.settings, firm["id"])
-        mail = weekly.render(facts, language or firm["language"], page=page)
+        mail = weekly.render(facts, language or firm["language"], page=page, edition=edition.value)
         wire = weekly.message(mail, sender=weekly.sender(house.settings), recipient="", message_id=meant.name)
         out.mkdir(parents=True, exist_ok=True)
         for ending, content in ((".eml", wire.as_bytes()), (".html", mail.html.encode()), (".txt", mail.text.encode())):
-            path = out / f"vigie-{firm['id']}-{meant.name}{ending}"
+            mark = "" if edition is Edition.owner else f"-{edition.value}"
+            path = out / f"vigie-{firm['id']}-{meant.name}{mark}{ending}"
             path.write_bytes(content)
             say(str(path))
