@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     metrics_address: str | None = Field(
         None, description="host:port on which a role without pages answers /metrics and /health"
     )
-    rate_limit: int = Field(1_200, ge=1, description="requests of the API a minute, for each key and process")
+    rate_limit: int = Field(12_000, ge=1, description="requests of the API a minute, for each key and process")
     sentiment_engine: Literal["learned", "lexicon", "published"] = Field(
         "learned", description="learned, lexicon, or published (VADER for English, textblob-fr for French)"
     )

@@ -58,7 +58,9 @@ def test_up_serves_collects_and_ends_in_good_order(tmp_path):
         env={**clean, "VIGIE_DATA_DIR": str(tmp_path / "data")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
     )  # fmt: skip
     try:
-        assert f"http://127.0.0.1:{port}/open?link=" in process.stdout.readline()
+        link = process.stdout.readline().strip()
+        assert link.startswith(f"http://127.0.0.1:{port}/open?link=")
+        assert httpx2.get(link, trust_env=False).status_code == 200, "a link that is printed opens"
 
         def roles():
             try:

@@ -206,6 +206,7 @@ def _stay(house: House, port: int) -> None:
     supervisor = Supervisor(house, "127.0.0.1", port)
     until_signal(supervisor.stop)
     supervisor.start()
+    supervisor.await_pages()
     say(f"open: {one_time_link(house)}")
     tell("Ctrl-C ends it")
     supervisor.stop.wait()

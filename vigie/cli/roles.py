@@ -36,6 +36,7 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         supervisor = Supervisor(house, host, port)
         until_signal(supervisor.stop)
         supervisor.start()
+        supervisor.await_pages()
         tell(f"Vigie runs at {house.settings.base_url}")
         say(one_time_link(house))
         supervisor.stop.wait()

@@ -4,6 +4,7 @@ Scoring in the same interpreter would make a page wait: a read goes from 1.9 to 
 """
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ class Supervisor:
     def __init__(self, house: House, host: str, port: int) -> None:
         self.stop = threading.Event()
         self._house = house
+        self._address = ("127.0.0.1" if host in {"0.0.0.0", "::"} else host, port)  # noqa: S104 # asked, not bound
         self._threads = [
             self._keep("serve", lambda: work.serve(house, self.stop, host, port)),
             self._keep("ingest", lambda: work.ingest(house, self.stop)),
@@ -37,6 +39,16 @@ class Supervisor:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
+
+    def await_pages(self) -> None:
+        """Until the pages answer, so that the link that is printed opens; twenty seconds at most."""
+        until = time.monotonic() + 20
+        while not self.stop.is_set() and time.monotonic() < until:
+            try:
+                socket.create_connection(self._address, timeout=1).close()
+                return
+            except OSError:
+                self.stop.wait(0.1)
 
     def join(self) -> None:
         """Wait for an orderly end, ten seconds at most."""
