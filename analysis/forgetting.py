@@ -76,9 +76,10 @@ def forget(engine: Engine, log: EventLog, asked: Asked, key: str, mails: Path | 
         _clean_reports(connection, asked.company_id, ids)
         gone = _clean_deliveries(connection, asked.company_id, ids | alerts, names, [row["text"] for row in rows])
         _clean_dead_letters(connection, asked, ids)
+    files = _remove_files(mails, gone, names)
     clean_by = log.rewrite(asked.company_id, lambda value: without(value, asked, ids))
     db.scrub(engine)
-    return Forgotten(len(rows), len(gone), _remove_files(mails, gone, names), clean_by)
+    return Forgotten(len(rows), len(gone), files, clean_by)
 
 
 def apply(engine: Engine, key: str) -> int:

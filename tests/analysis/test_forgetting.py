@@ -1,5 +1,6 @@
 """An author who is forgotten: no byte left in the data folder, no way back, and the counts stand."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,9 +14,10 @@ from dashboards import weekly
 from ingest.found import Found
 from tests.dashboards.test_pages_and_mail import hear
 from tests.pipeline import is_exact
-from vigie import access, companies, db
+from vigie import access, companies, db, scrub
 from vigie.cli import work
 from vigie.db.tables import alert, mention, rollup
+from vigie.errors import UnavailableError
 
 NAME = "Sandrine Malaval"
 WORDS = "Accueil odieux, brioche rassise, plus jamais."
@@ -109,3 +111,17 @@ def test_a_record_without_their_words_stays_as_it_is():
     assert forgetting.without(b"not JSON", asked, set()) == b"not JSON"
     assert forgetting.without(b"not JSON of " + NAME.encode(), asked, set()) == b""
     assert forgetting.without(None, asked, set()) is None
+
+
+def test_a_file_that_somebody_keeps_reading_is_told(told, house, firm, monkeypatch):
+    monkeypatch.setattr(scrub, "_PATIENCE", 0.3)
+    reader = sqlite3.connect(house.settings.data_dir / "vigie.db")
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM mention").fetchone()
+    with pytest.raises(UnavailableError, match="again"):
+        forget(house, firm, author=NAME)
+    reader.close()
+    forget(house, firm, author=NAME)
+    house.log.close()
+    house.engine.dispose()
+    assert held(house.settings.data_dir, b"Malaval", b"brioche rassise") == []

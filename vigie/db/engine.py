@@ -26,6 +26,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from vigie.db.types import Instant
 from vigie.errors import UnavailableError
+from vigie.scrub import scrub as scrub_file
 
 _WRITE = "vigie_write"
 # Deadlock and serialisation failures, which a second try settles; SQLite says "locked" instead.
@@ -88,9 +89,7 @@ def scrub(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
     with engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        raw.execute("VACUUM")  # type: ignore[union-attr]
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        scrub_file(connection.connection.driver_connection)  # type: ignore[arg-type] # SQLite's own
 
 
 def retrying(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -21,6 +21,7 @@ from vigie import clock
 from vigie.errors import UnavailableError
 from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, take
 from vigie.log.partition import partition_of
+from vigie.scrub import scrub
 
 LEASE = 10.0
 HEARTBEAT = 2.0
@@ -40,12 +41,6 @@ CREATE TABLE IF NOT EXISTS member (
     team TEXT, id TEXT, topics TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (team, id)
 ) WITHOUT ROWID;
 """
-
-
-def scrub(connection: sqlite3.Connection) -> None:
-    """Leave no byte of what was deleted: rewrite the file, and empty the write-ahead log."""
-    connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class SqliteLog:
