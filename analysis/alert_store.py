@@ -51,7 +51,7 @@ def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Fin
     rows = [_alert_row(company_id, alert_id, one) for alert_id, one in found.items() if alert_id not in known]
     db.upsert(connection, alert, rows)
     if tell:
-        _enqueue(connection, company_id, rows)
+        _tell(connection, company_id, [(row, raised(row)) for row in rows])
     return len(rows)
 
 
@@ -109,15 +109,9 @@ def handle(connection: Connection, company_id: str, alert_id: str, *, by: str, r
 def tell_resolved(connection: Connection, rows: Iterable[Row]) -> None:
     """Endpoints that ask for `alert.resolved` hear that these are over."""
     for row in rows:
-        event = AlertResolved(
-            id=ids.derived("resolved", row["id"]), time=row["resolved_at"], company_id=row["company_id"],
-            alert=shown_alert(row),
-        )  # fmt: skip
-        hooks = [hook["id"] for hook in _hooks(connection, row["company_id"]) if wants(hook, row, AlertResolved.TYPE)]
-        body = encode(event)
-        outbox.enqueue(
-            connection, [outbox.delivery(outbox.WEBHOOK, row["company_id"], one, event.id, body) for one in hooks]
-        )
+        event_id = ids.derived("resolved", row["id"])
+        told = AlertResolved(id=event_id, time=row["resolved_at"], company_id=row["company_id"], alert=shown_alert(row))
+        _tell(connection, row["company_id"], [(row, told)])
 
 
 def shown_alert(row: Mapping[str, Any]) -> Row:
@@ -166,10 +160,11 @@ def _alert_row(company_id: str, alert_id: str, finding: Finding) -> Row:
     }
 
 
-def _enqueue(connection: Connection, company_id: str, rows: list[Row]) -> None:
-    """One delivery for each alert and endpoint; the event's id is the alert's, for every endpoint and attempt."""
-    hooks = _hooks(connection, company_id) if rows else []
-    outbox.enqueue(connection, [delivery_of(row, hook["id"]) for row in rows for hook in hooks if wants(hook, row)])
+def _tell(connection: Connection, company_id: str, told: list[tuple[Row, AlertRaised]]) -> None:
+    """One delivery for each event and endpoint that asked for it; the event's id is the same for all of them."""
+    hooks = _hooks(connection, company_id) if told else []
+    meant = [(event, hook["id"]) for row, event in told for hook in hooks if wants(hook, row, event.TYPE)]
+    outbox.enqueue(connection, [delivery_of(event, hook_id) for event, hook_id in meant])
 
 
 def _hooks(connection: Connection, company_id: str) -> list[Row]:
@@ -182,10 +177,14 @@ def wants(hook: Mapping[str, Any], row: Mapping[str, Any], event: str = AlertRai
     return event in hook["events"] and (hook["rules"] is None or row["rule"] in hook["rules"])
 
 
-def delivery_of(row: Row, webhook_id: str) -> outbox.Delivery:
-    """An alert on its way to a webhook."""
-    event = AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], alert=shown_alert(row))
-    return outbox.delivery(outbox.WEBHOOK, row["company_id"], webhook_id, event.id, encode(event))
+def raised(row: Row) -> AlertRaised:
+    """The event of an alert; its id is the alert's."""
+    return AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], alert=shown_alert(row))
+
+
+def delivery_of(event: AlertRaised, webhook_id: str) -> outbox.Delivery:
+    """An event on its way to a webhook."""
+    return outbox.delivery(outbox.WEBHOOK, event.company_id, webhook_id, event.id, encode(event))
 
 
 def _iso(moment: Any) -> str | None:

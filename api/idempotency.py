@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from api import errors
-from vigie import clock, db
+from vigie import access, clock, db
 from vigie.db.tables import answered
 from vigie.secrets import Vault
 
@@ -48,6 +48,8 @@ class Idempotency:
             return await call_next(request)
         if not 0 < len(key) <= _LONGEST:
             return errors.problem(422, "Not usable", f"an Idempotency-Key has between 1 and {_LONGEST} characters")
+        if not await run_in_threadpool(self._may_ask, request):
+            return await call_next(request)
         mine = _hash(request.headers.get("authorization", ""), key)
         asked = _hash(request.url.path, request.url.query, (await request.body()).hex())
         known = await run_in_threadpool(self._claim, mine, asked)
@@ -67,6 +69,12 @@ class Idempotency:
         else:
             await run_in_threadpool(self._keep, mine, response.status_code, body)
         return Response(body, response.status_code, headers=dict(response.headers))
+
+    def _may_ask(self, request: Request) -> bool:
+        """Whether the key is still valid: one that was taken back hears no old answer, and a stranger writes no row."""
+        shown = request.headers.get("authorization", "").partition(" ")[2]
+        with db.reading(self._engine) as connection:
+            return access.authenticate(connection, shown, "key") is not None
 
     def _again(self, known: Known, asked: str) -> Response:
         if known.request_hash != asked:

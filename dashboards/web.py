@@ -127,6 +127,13 @@ def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
             except NotFoundError:
                 return _page("missing.html", _language(request, None), 404)
 
+    def editor(request: Request, connection: Connection, company_id: str) -> Principal | Response:
+        """The visitor, if they may change the firm's things; else what they are shown instead."""
+        who = visitor(request, connection)
+        if who is None:
+            return _page("open.html", _language(request, None), 401, link="", failed=False)
+        return who if who.may("editor", company_id) else _page("missing.html", _language(request, None), 404)
+
     @router.post("/companies/{company_id}/mentions/{mention_id}/judgement", response_class=HTMLResponse)
     def judge(
         request: Request,
@@ -137,11 +144,9 @@ def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
     ) -> Response:
         """What the owner says of one mention: rightly read or not, about the firm or not."""
         with db.writing(engine) as connection:
-            who = visitor(request, connection)
-            if who is None:
-                return _page("open.html", _language(request, None), 401, link="", failed=False)
-            if not who.may("editor", company_id):
-                return _page("missing.html", _language(request, None), 404)
+            who = editor(request, connection, company_id)
+            if isinstance(who, Response):
+                return who
             try:
                 store.judge(connection, company_id, mention_id, aspect, value, who.name)
             except (NotFoundError, InvalidInputError):
@@ -152,11 +157,9 @@ def _router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
     def resolve(request: Request, company_id: str, alert_id: str) -> Response:
         """Somebody has dealt with what an alert told of."""
         with db.writing(engine) as connection:
-            who = visitor(request, connection)
-            if who is None:
-                return _page("open.html", _language(request, None), 401, link="", failed=False)
-            if not who.may("editor", company_id):
-                return _page("missing.html", _language(request, None), 404)
+            who = editor(request, connection, company_id)
+            if isinstance(who, Response):
+                return who
             try:
                 alert_store.handle(connection, company_id, alert_id, by=who.name, resolve=True)
             except NotFoundError:
@@ -215,6 +218,7 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
     first = Week.of(today).first - timedelta(weeks=_WEEKS_SHOWN - 1)
     points = trends.series(queries.daily(connection, firm["id"], first, today), first, today, "week")
     score = facts["score"]
+    sources = sources_store.of_company(connection, firm["id"])
     return {
         "facts": facts,
         "today": today,
@@ -226,14 +230,12 @@ def _company_values(connection: Connection, firm: dict[str, Any]) -> dict[str, A
         "mentions": queries.mentions(connection, firm["id"], queries.Filter(), limit=_LATEST),
         "sources": queries.source_names(connection, firm["id"]),
         "aggregates": queries.aggregates(connection, firm["id"]),
-        "findings": [
-            name for one in sources_store.of_company(connection, firm["id"]) for name in one["findings"] or ()
-        ],
+        "findings": list(dict.fromkeys(name for one in sources for name in one["findings"] or ())),
         "apart": queries.apart(connection, firm["id"]),
         "sure": sentiment.SURE,
         "wishes": queries.wishes(connection, firm["id"], today - timedelta(days=90), today),
         "rising": _rising(connection, firm, today),
-        "health": {one["id"]: one for one in sources_store.of_company(connection, firm["id"])},
+        "health": {one["id"]: one for one in sources},
         "asked": queries.mentions(connection, firm["id"], queries.Filter(apart="unconfirmed"), limit=_ASKED),
         "aside": queries.mentions(connection, firm["id"], queries.Filter(apart="aside"), limit=_ASKED),
     }
@@ -245,12 +247,6 @@ def _rising(connection: Connection, firm: dict[str, Any], today: date) -> list[e
     now = queries.texts(connection, firm["id"], first, today)
     before = queries.texts(connection, firm["id"], first - timedelta(weeks=26), first - timedelta(days=1))
     return emerging.rising(now, before, known=frozenset(lemmas(f"{firm['name']} {firm['city'] or ''}", "fr")))
-
-
-def _findings(connection: Connection, company_id: str) -> list[str]:
-    """What the firm's own pages lack, each once."""
-    found = (name for one in sources_store.of_company(connection, company_id) for name in one["findings"] or ())
-    return list(dict.fromkeys(found))
 
 
 def _language(request: Request, firm: RowMapping | None) -> str:

@@ -57,7 +57,7 @@ def is_held(row: Row, with_dev: frozenset[str]) -> bool:
 
 
 def trained(rows: Sequence[Row], language: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The tables of one language, and its development figures under `dev`."""
+    """The tables of one language, and a calibration fitted on rows that its own tables have not seen."""
     ours = [row for row in rows if may_learn(row, without)]
     with_dev = frozenset(row["source"] for row in ours if row["split"] == "dev")
     held = [row for row in ours if is_held(row, with_dev)]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, update
 
-from analysis.alert_store import delivery_of, wants
+from analysis.alert_store import delivery_of, raised, wants
 from vigie import clock, due, ids, outbox
 from vigie.db.tables import alert, attempt, webhook
 from vigie.db.tables import outbox as table
 from vigie.errors import NotFoundError
-from vigie.events import AlertRaised, encode
+from vigie.events import AlertRaised
 from vigie.outbox import Delivery
 from vigie.secrets import Vault
 
@@ -109,7 +109,7 @@ def test(connection: Connection, company_id: str, webhook_id: str) -> str:
         "test": True,
     }  # fmt: skip
     event = AlertRaised(id=shown["id"], time=moment, company_id=company_id, alert=shown)
-    sent = outbox.delivery(outbox.WEBHOOK, company_id, webhook_id, event.id, encode(event))
+    sent = delivery_of(event, webhook_id)
     outbox.enqueue(connection, [sent])
     return sent.id
 
@@ -158,11 +158,9 @@ def replay(connection: Connection, company_id: str, webhook_id: str, delivery_id
 def replay_since(connection: Connection, company_id: str, webhook_id: str, since: datetime) -> int:
     """Send every alert raised since then again, those included that a pause kept back; how many."""
     hook = of_firm(connection, company_id, webhook_id)
-    raised = (
-        select(alert).where(alert.c.company_id == company_id, alert.c.raised_at >= since).order_by(alert.c.raised_at)
-    )
-    rows = [dict(row) for row in connection.execute(raised.order_by(alert.c.raised_at)).mappings()]
-    sent = [delivery_of(row, webhook_id) for row in rows if wants(hook, row)]
+    since_then = select(alert).where(alert.c.company_id == company_id, alert.c.raised_at >= since)
+    rows = [dict(row) for row in connection.execute(since_then.order_by(alert.c.raised_at)).mappings()]
+    sent = [delivery_of(raised(row), webhook_id) for row in rows if wants(hook, row)]
     outbox.enqueue(connection, sent)
     return outbox.again(connection, [one.id for one in sent])
 

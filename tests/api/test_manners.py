@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from api.idempotency import Idempotency
 from vigie import access, clock, db
 from vigie.cli import work
-from vigie.db.tables import company, webhook
+from vigie.db.tables import answered, company, token, webhook
 
 
 @pytest.fixture
@@ -104,3 +104,13 @@ def test_too_many_requests_are_told_when_to_come_back(house):
     assert answers[3].headers["content-type"] == "application/problem+json"
     assert client.get("/health").status_code == 200
     assert client.get("/api/v1/companies", headers=bearer(house)).status_code == 200, "each key for itself"
+
+
+def test_a_key_that_was_taken_back_hears_no_old_answer_and_a_stranger_writes_nothing(client, house):
+    key = {"Idempotency-Key": "k1"}
+    assert client.post("/api/v1/companies", json={"name": "X"}, headers=key).status_code == 201
+    with db.writing(house.engine) as connection:
+        connection.execute(token.delete())
+    assert client.post("/api/v1/companies", json={"name": "X"}, headers=key).status_code == 401
+    assert client.post("/api/v1/companies", json={"name": "X"}, headers={"Idempotency-Key": "k2"}).status_code == 401
+    assert count(house, answered) == 1
