@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -104,6 +104,13 @@ def handle(connection: Connection, company_id: str, alert_id: str, *, by: str, r
     if "resolved_at" in values:
         tell_resolved(connection, [changed])
     return changed
+
+
+def snooze(connection: Connection, company_id: str, alert_id: str, until: datetime) -> None:
+    """Show an alert below the others until then. Raises `NotFoundError` for an alert of another firm."""
+    ours = alert.c.id == alert_id, alert.c.company_id == company_id
+    if connection.execute(update(alert).where(*ours).values(snoozed_until=until)).rowcount != 1:
+        raise NotFoundError(f"there is no alert {alert_id!r}")
 
 
 def tell_resolved(connection: Connection, rows: Iterable[Row]) -> None:

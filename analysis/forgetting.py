@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, select, update
 
 from analysis.words import folded
 from vigie import clock, db, outbox
-from vigie.db.tables import alert, dead_letter, forgotten, mention, report
+from vigie.db.tables import alert, dead_letter, dispute, forgotten, mention, report
 from vigie.db.tables import outbox as deliveries
 from vigie.log import EventLog
 
@@ -74,6 +74,7 @@ def forget(engine: Engine, log: EventLog, asked: Asked, key: str, mails: Path | 
             connection.execute(update(mention).where(mention.c.id == row["id"]).values(**values))
         alerts = _clean_alerts(connection, asked.company_id, ids)
         _clean_reports(connection, asked.company_id, ids)
+        connection.execute(delete(dispute).where(dispute.c.mention_id.in_(ids)))
         gone = _clean_deliveries(connection, asked.company_id, ids | alerts, names, [row["text"] for row in rows])
         _clean_dead_letters(connection, asked, ids)
     files = _remove_files(mails, gone, names)

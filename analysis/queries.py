@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
@@ -15,6 +15,7 @@ from analysis.wishes import OTHER
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
+_WORDED_WITHIN = timedelta(days=90)
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
 
@@ -30,6 +31,8 @@ class Filter:
     sentiment: str | None = None
     rating: float | None = None
     q: str | None = None
+    status: str | None = None
+    assigned_to: str | None = None
     # Mentions that do not count: aside (another firm), unverified, unconfirmed, note or copy; None for those that do.
     apart: str | None = None
 
@@ -223,11 +226,28 @@ def one_mention(connection: Connection, company_id: str, mention_id: str) -> Row
     return row
 
 
+def alike_before(connection: Connection, one: Mapping[str, Any]) -> int:
+    """How many earlier mentions of the firm have the same label and first theme: each wants another wording."""
+    same = [mention.c.company_id == one["company_id"], mention.c.label == one["label"],
+            mention.c.published_at < one["published_at"]]  # fmt: skip
+    if one["themes"]:
+        same.append(cast(mention.c.themes, Text).like(f'%"theme": "{one["themes"][0]["theme"]}"%'))
+    lately = mention.c.published_at > one["published_at"] - _WORDED_WITHIN
+    return connection.scalar(select(func.count()).where(*same, lately)) or 0
+
+
 def alerts(
-    connection: Connection, company_id: str, *, limit: int = 50, after: tuple[datetime, str] | None = None
+    connection: Connection,
+    company_id: str,
+    *,
+    limit: int = 50,
+    after: tuple[datetime, str] | None = None,
+    is_open: bool | None = None,
 ) -> Sequence[RowMapping]:
-    """The firm's alerts, latest first."""
+    """The firm's alerts, latest first; with `is_open`, those that somebody still has to deal with, or the others."""
     query = select(alert).where(alert.c.company_id == company_id)
+    if is_open is not None:
+        query = query.where(alert.c.resolved_at.is_(None) if is_open else alert.c.resolved_at.is_not(None))
     if after:
         moment, alert_id = after
         earlier = and_(alert.c.happened_at == moment, alert.c.id < alert_id)
@@ -275,6 +295,8 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         (columns.location_id, wanted.location_id),
         (columns.label, wanted.sentiment),
         (columns.rating, wanted.rating),
+        (columns.status, wanted.status),
+        (columns.assigned_to, wanted.assigned_to),
     ):
         if value is not None:
             query = query.where(column == value)

@@ -64,11 +64,13 @@ def facts(
     sources: Sequence[Row],
     own: Mapping[date, Sums] | None = None,
     themes: Mapping[str, Mapping[date, Sums]] | None = None,
+    done: Sequence[Facts] = (),
 ) -> Facts:
     """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out.
 
     `own` are the days of the firm's own form, whose ratings are no public ones and stand apart; `themes` are the days
-    of each theme, and under "" of all of them, without the form's.
+    of each theme, and under "" of all of them, without the form's. `done` is what the firm did, where this week is the
+    first to tell what came of it.
     """
     sums = _between(days, week.first, week.last)
     own = own or {}
@@ -88,6 +90,7 @@ def facts(
         "own": score_facts(own, week.last),
         "change": reputation.recently((themes or {}).get(ALL, {}), week.last).verdict,
         "changes": changes(themes or {}, week.last),
+        "done": list(done),
         "themes": _themes(mentions),
         "actions": actions(mentions),
         "pride": _pride(mentions),

@@ -24,6 +24,7 @@ from vigie.events import Mention, Notify, Origin
 Row = dict[str, Any]
 FRESH = timedelta(days=7)
 _MOST_COMPARED = 1_000
+_LONGEST_NAME = 64
 STATUSES = ("new", "acknowledged", "done", "aside")
 LABELS = ("negative", "neutral", "positive")
 
@@ -77,6 +78,7 @@ def row_of(
         "expired": False,
         "apart": one.apart,
         "copy_of": None,
+        "assigned_to": None,
         **standing(about),
         "silent": notify == "never" or (notify == "fresh" and one.collected_at - one.published_at > FRESH),
         **read_fields(read),
@@ -166,8 +168,9 @@ def expire(connection: Connection, limit: int = 500) -> int:
 
 
 def judge(connection: Connection, company_id: str, mention_id: str, aspect: str, value: str, by: str) -> Row:
-    """A person decides: `label`, `status` (new, acknowledged, done, aside), `theme:<name>`, or for a mail whose layout
-    was not known `confirmed` (yes, no). It stands for good. What is (not) about the firm teaches the guard.
+    """A person decides: `label`, `status` (new, acknowledged, done, aside), `theme:<name>`, `assigned` (a name, or
+    empty for nobody), or for a mail whose layout was not known `confirmed` (yes, no). It stands for good. What is (not)
+    about the firm teaches the guard.
 
     Raises `NotFoundError` for a mention of another firm, `InvalidInputError` for a value that is none.
     """
@@ -183,7 +186,7 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
     decided = _judge(known, {aspect: value})
     delta: Delta = {}
     _replace(delta, known, decided)
-    _update(connection, [decided], _READ | {"status", "apart"})
+    _update(connection, [decided], _READ | {"status", "apart", "assigned_to"})
     write_rollups(connection, delta)
     if aspect == "status" and known["relevance"] is not None:
         due.schedule(connection, due.RELEVANCE, [company_id])
@@ -302,6 +305,7 @@ def _judge(row: Row, judged: Mapping[str, str]) -> Row:
     decided = {**row, "themes": [dict(theme) for theme in row["themes"]]}
     decided["label"] = judged.get("label", row["label"])
     decided["status"] = judged.get("status", row["status"])
+    decided["assigned_to"] = judged.get("assigned", row.get("assigned_to")) or None
     if row["apart"] == "unconfirmed" and "confirmed" in judged:
         if judged["confirmed"] == "yes":
             decided["apart"] = None
@@ -313,9 +317,13 @@ def _judge(row: Row, judged: Mapping[str, str]) -> Row:
 
 
 def _check(aspect: str, value: str) -> None:
+    if aspect == "assigned":
+        if len(value) > _LONGEST_NAME:
+            raise InvalidInputError(f"a name has at most {_LONGEST_NAME} letters")
+        return
     allowed = {"status": STATUSES, "confirmed": ("yes", "no")}.get(aspect, LABELS)
     if aspect not in {"label", "status", "confirmed"} and not aspect.startswith("theme:"):
-        raise InvalidInputError(f"unknown aspect {aspect!r}: label, status, confirmed or theme:<name>")
+        raise InvalidInputError(f"unknown aspect {aspect!r}: label, status, assigned, confirmed or theme:<name>")
     if value not in allowed:
         raise InvalidInputError(f"{aspect} is one of {', '.join(allowed)}")
 

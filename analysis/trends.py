@@ -29,7 +29,7 @@ def mean_rating(sums: Sums) -> float | None:
 
 
 def series(days: dict[date, Sums], first: date, last: date, by: str) -> list[Point]:
-    """The trend from `first` to `last`, empty periods included; `by` is day, week or month."""
+    """The trend from `first` to `last`, empty periods included; `by` is day, week, month or quarter."""
     points: dict[date, Sums] = {}
     day = first
     while day <= last:
@@ -40,9 +40,11 @@ def series(days: dict[date, Sums], first: date, last: date, by: str) -> list[Poi
 
 
 def period_start(day: date, by: str) -> date:
-    """The first day of the day, week (Monday) or month that holds `day`."""
+    """The first day of the day, week (Monday), month or quarter that holds `day`."""
     if by == "week":
         return day - timedelta(days=day.weekday())
+    if by == "quarter":
+        return day.replace(month=day.month - (day.month - 1) % 3, day=1)
     return day.replace(day=1) if by == "month" else day
 
 

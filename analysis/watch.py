@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from analysis import alert_store, silence, store
 from analysis.alerts import Finding
 from analysis.rollups import ALL
-from vigie import clock, db, due
+from vigie import audit, clock, db, due
 from vigie.db.tables import alert, company, rollup, source
 
 _DAILY, _HOURLY = timedelta(days=1), timedelta(hours=1)
@@ -69,5 +69,6 @@ def _expire(engine: Engine) -> int:
     for timer in timers:
         with db.writing(engine) as connection:
             more = store.expire(connection)
+            audit.forget_old(connection)
             due.finish(connection, timer, again_at=clock.now() + (timedelta(0) if more else _HOURLY))
     return len(timers)

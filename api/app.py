@@ -7,13 +7,15 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from api import errors
+from api.audit import Audit
 from api.idempotency import Idempotency
 from api.rate_limit import RateLimit
 from api.routes import companies, health, mentions, rules, sources, trends, webhooks
 from api.services import Services
 from vigie import __version__
 
-MOST_BODY = 2_000_000
+MOST_BODY, MOST_UPLOAD = 2_000_000, 20_000_000  # bytes; the latter for files that somebody drops on a page
+_UPLOADS = "/start/files"
 _DESCRIPTION = """Reviews and mentions of small firms: collected, understood, alerted.
 
 Every read has an `ETag`. A `POST` may carry an `Idempotency-Key`: sent again within a day, it is answered as the first
@@ -40,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.middleware("http")(Idempotency(services.engine, services.vault))
     app.middleware("http")(_etag)
+    app.middleware("http")(Audit(services.engine))
     app.middleware("http")(RateLimit(services.settings.rate_limit))
     app.add_middleware(BoundedBody)
     return app
@@ -58,7 +61,7 @@ async def _etag(request: Request, call_next: Next) -> Response:
 
 
 class BoundedBody:
-    """Refuses bodies over two megabytes, whatever their Content-Length says."""
+    """Refuses bodies over the limit of their address, whatever their Content-Length says."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -67,9 +70,10 @@ class BoundedBody:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = MOST_UPLOAD if scope["path"].endswith(_UPLOADS) else MOST_BODY
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared[:12]) > MOST_BODY:
-            await self._refuse(scope, receive, send)
+        if not declared.isdigit() or int(declared[:12]) > most:
+            await self._refuse(scope, receive, send, most)
             return
         body, more = b"", True
         while more:
@@ -78,8 +82,8 @@ class BoundedBody:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > MOST_BODY:
-                await self._refuse(scope, receive, send)
+            if len(body) > most:
+                await self._refuse(scope, receive, send, most)
                 return
         whole = iter([{"type": "http.request", "body": body, "more_body": False}])
 
@@ -88,6 +92,6 @@ class BoundedBody:
 
         await self._app(scope, again, send)
 
-    async def _refuse(self, scope: Scope, receive: Any, send: Any) -> None:
-        answer = errors.problem(413, "Too large", f"the body may hold {MOST_BODY} bytes")
+    async def _refuse(self, scope: Scope, receive: Any, send: Any, most: int) -> None:
+        answer = errors.problem(413, "Too large", f"the body may hold {most} bytes")
         await answer(scope, receive, send)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import RowMapping
 
@@ -15,7 +15,9 @@ from vigie.errors import NotFoundError
 _bearer = HTTPBearer(auto_error=False, description="a key made by `vigie token create`")
 
 
-def principal(given: Given, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
+def principal(
+    request: Request, given: Given, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
     """Whose key this is."""
     if shown is None:
         raise UnauthenticatedError("send a key: Authorization: Bearer vigie_…")
@@ -23,6 +25,7 @@ def principal(given: Given, shown: Annotated[HTTPAuthorizationCredentials | None
         found = access.authenticate(connection, shown.credentials, "key")
     if found is None:
         raise UnauthenticatedError("this key is not valid, or no longer")
+    request.state.who = found
     return found
 
 

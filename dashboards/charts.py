@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from analysis.trends import Point
 
-WIDTH, HEIGHT, _FOOT = 640, 200, 24
+WIDTH, HEIGHT, _FOOT = 640, 210, 34
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One period: its bar, and within it the part of the complaints; `label` is its first day, where there is room."""
+    """One period: its bar, and within it the part of the complaints; `label` is its first day, where there is room;
+    `always` where there is room on a telephone too."""
 
     x: float
     width: float
@@ -20,6 +21,7 @@ class Bar:
     bad_height: float
     point: Point
     labelled: bool
+    always: bool
 
 
 def bars(points: Sequence[Point]) -> list[Bar]:
@@ -42,6 +44,7 @@ def bars(points: Sequence[Point]) -> list[Bar]:
                 bad_height=round(bad, 1),
                 point=point,
                 labelled=at % every == 0,
+                always=at % (2 * every) == 0,
             )
         )
     return drawn

@@ -2,6 +2,9 @@
 
 import gettext
 import io
+import re
+import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 LANGUAGES = ("fr", "en")
+_MOST_MARKED = 4
 
 
 @lru_cache(maxsize=4)
@@ -56,9 +60,21 @@ def environment(language: str) -> Environment:
         "reason": lambda value: reason(value, language),
         "moment": lambda value: moment(value, language),
         "rule": lambda value: rule(value, language),
+        "trade": lambda value: _named(value, language, _TRADES),
+        "fault": lambda value: _named(value, language, _FAULTS),
+        "ground": lambda value: _named(value, language, _GROUNDS),
+        "notice": lambda value: _named(value, language, _NOTICES),
+        "longday": lambda value: long_day(value, language),
+        "month": lambda value: str(format_date(_date(value), "MMM yyyy", locale=language)),
+        "pair": lambda row: (row["id"], row["name"]),
+        "marked": marked,
         "flat": lambda value: " ".join(str(value).split()),
     }
     env.globals["language"] = language
+    env.globals["named_themes"] = lambda names: [(name, theme(name, language)) for name in names]
+    env.globals["named_apart"] = lambda counts: [
+        (name, f"{_named(name, language, _APART)} ({count})") for name, count in counts.items()
+    ]
     return env
 
 
@@ -85,6 +101,28 @@ def day(value: date | str, language: str) -> str:
 def short_day(value: date | str | datetime, language: str) -> str:
     """`23 nov.`, `23 Nov`."""
     return str(format_date(_date(value), "d MMM", locale=language))
+
+
+def long_day(value: date | str, language: str) -> str:
+    """`23 novembre 2026`."""
+    return str(format_date(_date(value), "d MMMM yyyy", locale=language))
+
+
+def marked(mention: Mapping[str, Any]) -> Markup:
+    """A text in which the words that weighed most stand out; all of it escaped."""
+    weighed = sorted(mention["because"], key=lambda pair: -abs(pair[1]))[:_MOST_MARKED]
+    words = sorted((word for word, _ in weighed if word.strip()), key=len, reverse=True)
+    text, shown, at = mention["text"], Markup(""), 0
+    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)" if words else "(?!)"
+    for found in re.finditer(pattern, "".join(map(_base, text))):
+        shown += Markup("{}<mark>{}</mark>").format(text[at : found.start()], text[found.start() : found.end()])
+        at = found.end()
+    return shown + Markup.escape(text[at:])
+
+
+def _base(letter: str) -> str:
+    """A letter without its accent, small; one letter for one, so that positions hold."""
+    return unicodedata.normalize("NFD", letter)[0].lower()[:1]
 
 
 def stars(rating: float) -> Markup:
@@ -166,6 +204,57 @@ _RULES = {
 }
 
 
+_TRADES = {
+    "restaurant": _("A restaurant"),
+    "hotel": _("A hotel"),
+    "garage": _("A garage"),
+    "hairdresser": _("A hairdresser"),
+    "shop": _("A shop"),
+    "craftsman": _("A craftsman"),
+    "medical": _("A practice"),
+    "online_shop": _("An online shop"),
+}
+_FAULTS = {
+    "promise": _("It promises something: what if it cannot be kept?"),
+    "incentive": _("It offers something, or asks for a change of the review: the platforms forbid it."),
+    "customer": _("It says that the author is a customer: that is theirs to tell."),
+    "personal": _("It holds personal data: a name, an address, a number."),
+    "blame": _("It accuses or threatens: those who read will side with the author."),
+    "health": _("It speaks of somebody's health: that is secret."),
+}
+_GROUNDS = {
+    "off_topic": _("Off topic"),
+    "conflict_of_interest": _("Conflict of interest"),
+    "insult": _("Insult or defamation"),
+    "never_a_customer": _("Never a customer"),
+    "personal_data": _("Personal data"),
+    "extortion": _("Blackmail"),
+}
+_NOTICES = {
+    "off_topic": _(
+        "This review does not speak of our firm or of what it does. We ask you to look at it under your "
+        "rule on content that is off topic."
+    ),
+    "conflict_of_interest": _(
+        "We have reason to believe that the author has an interest in this review: a competitor, or a "
+        "former employee. We ask you to look at it under your rule on conflicts of interest."
+    ),
+    "insult": _(
+        "This review holds insulting or defamatory words about people who can be recognised. We ask you "
+        "to remove it as manifestly unlawful content, and keep a dated copy."
+    ),
+    "never_a_customer": _(
+        "We find no trace of what this review describes. We ask you to check with its author that the "
+        "experience took place, under your rule on fake engagement."
+    ),
+    "personal_data": _(
+        "This review gives personal data of somebody who did not agree to it. We ask you to remove them."
+    ),
+    "extortion": _(
+        "The author asks for an advantage in return for removing this review. We ask you to look at it "
+        "under your rule on harassment, and keep a copy of the demand."
+    ),
+}
 _APART = {
     "aside": _("not about you"),
     "unverified": _("sender not verified"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from analysis import queries, report
+from analysis import markers, queries, report
 from analysis.report import Facts, Week
 from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
@@ -93,6 +93,7 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
         [dict(one) for one in sources],
         queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last, forms=True),
         queries.by_theme(connection, firm["id"], week.last - timedelta(days=_LOOKED_BACK), week.last),
+        markers.fresh(connection, firm["id"], week.last),
     )
 
 

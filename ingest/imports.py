@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, RowMapping
 
@@ -29,7 +30,7 @@ class Imported:
 def import_file(
     engine: Engine,
     log: EventLog,
-    firm: RowMapping,
+    firm: RowMapping | Mapping[str, Any],
     path: Path,
     *,
     name: str | None = None,

@@ -1,35 +1,46 @@
-"""Who may do what: keys for scripts, one-time links and sessions for people.
+"""Who may do what: keys for scripts; one-time links, codes and sessions for people.
 
 Only hashes are stored. Tokens hold 256 random bits, so that a plain SHA-256 is enough: there is nothing to guess.
 """
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, RowMapping, delete, or_, select
 
 from vigie import clock
-from vigie.db.tables import token
+from vigie.db.tables import member, person, token
 
-Role = Literal["reader", "editor", "admin"]
-_RANK: dict[str, int] = {"reader": 0, "editor": 1, "admin": 2}
+# A reader looks; the team also handles what it sees; an editor also changes what is listened to and how it is read;
+# an admin also says who may do what.
+Role = Literal["reader", "team", "editor", "admin"]
+_RANK: dict[str, int] = {"reader": 0, "team": 1, "editor": 2, "admin": 3}
+# What a member of a firm may do for it.
+_GRANTED: dict[str, str] = {"owner": "admin", "adviser": "editor", "team": "team"}
 LINK_LIFE = timedelta(hours=1)
 SESSION_LIFE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who showed a token. Without a company, it is the installation's own administrator."""
+    """Somebody who showed a token. Without a company or firms, it is the installation's own administrator."""
 
     role: str
     company_id: str | None
     name: str
+    person_id: str | None = None
+    # A person's firms, with the role granted for each.
+    firms: Mapping[str, str] | None = None
 
     def may(self, role: Role, company_id: str | None) -> bool:
         """Whether `role` is granted for that company (None: for the whole installation)."""
+        if self.firms is not None:
+            granted = self.firms.get(company_id or "")
+            return granted is not None and _RANK[granted] >= _RANK[role]
         own = self.company_id is None or self.company_id == company_id
         return own and _RANK[self.role] >= _RANK[role]
 
@@ -46,51 +57,75 @@ def create_key(
     return _create(connection, "key", name, company_id=company_id, role=role, expires_at=expires_at)
 
 
-def create_link(connection: Connection) -> str:
-    """A token that opens a session once, within the hour."""
-    return _create(connection, "link", "one-time link", expires_at=clock.now() + LINK_LIFE)
+def create_link(connection: Connection, person_id: str | None = None, *, life: timedelta = LINK_LIFE) -> str:
+    """A token that opens a session once, within `life`: a person's, or the installation's administrator's."""
+    return _create(connection, "link", "one-time link", person_id=person_id, expires_at=clock.now() + life)
 
 
 def open_session(connection: Connection, link: str) -> str | None:
     """Use a link up; the session's token, or None if the link was used, is too old or never was."""
-    ours = token.c.hash == _hash(link), token.c.kind == "link", token.c.expires_at > clock.now()
-    if connection.execute(delete(token).where(*ours)).rowcount != 1:
+    ours = token.c.hash == hash_of(link), token.c.kind == "link", token.c.expires_at > clock.now()
+    row = connection.execute(select(token.c.person_id).where(*ours)).one_or_none()
+    if row is None or connection.execute(delete(token).where(*ours)).rowcount != 1:
         return None
-    return _create(connection, "session", "session", expires_at=clock.now() + SESSION_LIFE)
+    return create_session(connection, row.person_id)
+
+
+def create_session(connection: Connection, person_id: str | None) -> str:
+    """A session's token."""
+    return _create(connection, "session", "session", person_id=person_id, expires_at=clock.now() + SESSION_LIFE)
+
+
+def sessions(connection: Connection, person_id: str) -> Sequence[RowMapping]:
+    """A person's open sessions, the latest first: `hash`, `created_at`, `expires_at`."""
+    ours = token.c.person_id == person_id, token.c.kind == "session", token.c.expires_at > clock.now()
+    query = select(token.c.hash, token.c.created_at, token.c.expires_at).where(*ours)
+    return connection.execute(query.order_by(token.c.created_at.desc())).mappings().all()
+
+
+def end_session(connection: Connection, shown: str) -> None:
+    """Sign out."""
+    connection.execute(delete(token).where(token.c.hash == hash_of(shown), token.c.kind == "session"))
+
+
+def end_sessions(connection: Connection, person_id: str) -> None:
+    """Sign a person out everywhere; links that they were sent open nothing any more."""
+    connection.execute(delete(token).where(token.c.person_id == person_id))
 
 
 def authenticate(connection: Connection, shown: str, kind: Literal["key", "session"]) -> Principal | None:
     """Whose token this is, while it is valid."""
     alive = or_(token.c.expires_at.is_(None), token.c.expires_at > clock.now())
-    row = connection.execute(
-        select(token).where(token.c.hash == _hash(shown), token.c.kind == kind, alive)
-    ).one_or_none()
-    return Principal(row.role, row.company_id, row.name) if row else None
-
-
-def _create(
-    connection: Connection,
-    kind: str,
-    name: str,
-    *,
-    company_id: str | None = None,
-    role: Role = "admin",
-    expires_at: datetime | None = None,
-) -> str:
-    made = f"vigie_{secrets.token_urlsafe(32)}"
-    connection.execute(
-        token.insert().values(
-            hash=_hash(made),
-            kind=kind,
-            company_id=company_id,
-            role=role,
-            name=name,
-            created_at=clock.now(),
-            expires_at=expires_at,
-        )
+    row = (
+        connection.execute(select(token).where(token.c.hash == hash_of(shown), token.c.kind == kind, alive))
+        .mappings()
+        .one_or_none()
     )
+    if row is None:
+        return None
+    if row["person_id"] is None:
+        return Principal(row["role"], row["company_id"], row["name"])
+    return _person(connection, row["person_id"])
+
+
+def _person(connection: Connection, person_id: str) -> Principal | None:
+    who = connection.execute(select(person).where(person.c.id == person_id)).mappings().one_or_none()
+    if who is None:
+        return None
+    name = who["name"] or who["email"]
+    if who["admin"]:
+        return Principal("admin", None, name, person_id)
+    rows = connection.execute(select(member.c.company_id, member.c.role).where(member.c.person_id == person_id))
+    return Principal("reader", None, name, person_id, {row.company_id: _GRANTED[row.role] for row in rows})
+
+
+def _create(connection: Connection, kind: str, name: str, **values: Any) -> str:
+    made = f"vigie_{secrets.token_urlsafe(32)}"
+    given = {"role": "admin", "created_at": clock.now(), **values}
+    connection.execute(token.insert().values(hash=hash_of(made), kind=kind, name=name, **given))
     return made
 
 
-def _hash(shown: str) -> str:
+def hash_of(shown: str) -> str:
+    """What is stored of a token."""
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()

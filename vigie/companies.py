@@ -129,21 +129,28 @@ def locations(connection: Connection, company_id: str) -> Sequence[RowMapping]:
 
 
 def add_recipient(
-    connection: Connection, company_id: str, email: str, *, edition: str = "owner", language: str = "fr"
+    connection: Connection, company_id: str, address: str, *, edition: str = "owner", language: str = "fr"
 ) -> None:
-    """Send that firm's weekly mail to `email` from now on."""
+    """Send that firm's weekly mail to `address` from now on."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
-    if email.count("@") != 1 or any(letter.isspace() or ord(letter) < 32 for letter in email) or len(email) > 320:
-        raise InvalidInputError(f"{email!r} is not an e-mail address")
     row = {
         "company_id": company_id,
-        "email": email,
+        "email": check_email(address),
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
     }
     db.upsert(connection, recipient, [row], update=("edition", "language"))
+
+
+def check_email(given: str) -> str:
+    """The address, stripped; raises `InvalidInputError` where it cannot be one."""
+    address = given.strip()
+    sound = address.isprintable() and address.isascii() and not any(letter.isspace() for letter in address)
+    if address.count("@") != 1 or address[0] == "@" or address[-1] == "@" or not sound or len(address) > 320:
+        raise InvalidInputError(f"{given!r} is not an e-mail address")
+    return address
 
 
 def remove_recipient(connection: Connection, company_id: str, email: str) -> bool:

@@ -4,7 +4,7 @@ takes off again (OWASP, CSV injection); JSON lines are exact."""
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,21 @@ def write(rows: Iterable[Row], kind: str, path: Path | None) -> str:
             raise InvalidInputError("a spreadsheet needs a file: --out FILE.xlsx")
         _xlsx(rows, path)
         return ""
-    if kind not in {"csv", "jsonl"}:
-        raise InvalidInputError(f"unknown format {kind!r}: one of csv, jsonl, xlsx")
-    text = _csv(rows) if kind == "csv" else "".join(_json(row) + "\n" for row in rows)
+    text = "".join(lines(rows, kind))
     if path is None:
         return text
     path.write_text(text, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="")  # Excel needs the mark
     return ""
 
 
-def _csv(rows: Iterable[Row]) -> str:
+def lines(rows: Iterable[Row], kind: str) -> Iterator[str]:
+    """`rows` as text, line by line: nothing is held whole. Raises `InvalidInputError` for an unknown kind."""
+    if kind not in {"csv", "jsonl"}:
+        raise InvalidInputError(f"unknown format {kind!r}: one of csv, jsonl, xlsx")
+    return _csv(rows) if kind == "csv" else (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+
+
+def _csv(rows: Iterable[Row]) -> Iterator[str]:
     out = StringIO(newline="")
     writer: csv.DictWriter[str] | None = None
     for row in rows:
@@ -44,11 +49,9 @@ def _csv(rows: Iterable[Row]) -> str:
             writer = csv.DictWriter(out, list(row), delimiter=";")
             writer.writeheader()
         writer.writerow({name: guarded(value) for name, value in row.items()})
-    return out.getvalue()
-
-
-def _json(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=False, default=str)
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
 def _xlsx(rows: Iterable[Row], path: Path) -> None:

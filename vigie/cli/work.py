@@ -78,7 +78,7 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
 
 def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Send what waits; with `once`, until nothing is due."""
-    from dashboards import notices, weekly
+    from dashboards import letters, weekly
     from vigie import outbox
 
     senders = make_senders(house)
@@ -90,7 +90,7 @@ def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
         if time.monotonic() - trimmed_at > _TRIM_EVERY:
             house.log.trim()
             trimmed_at = time.monotonic()
-        mailed = weekly.send_due(house.engine, house.settings) + notices.send_due(house.engine, house.settings)
+        mailed = weekly.send_due(house.engine, house.settings) + letters.send_due(house.engine, house.settings)
         return mailed + dispatcher.run_once()
 
     try:

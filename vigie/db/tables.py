@@ -181,6 +181,8 @@ mention = Table(
     Column("analyser", String(64), nullable=False),
     # new, acknowledged, done, or aside (not about this company: it does not count)
     Column("status", String(16), nullable=False),
+    # Who of the firm sees to it.
+    Column("assigned_to", String(64)),
     # Whether it may alert or be mailed: the past may not.
     Column("silent", Boolean, nullable=False),
     Index(None, "company_id", "published_at", "id"),
@@ -237,6 +239,8 @@ alert = Table(
     Column("acknowledged_at", Instant),
     Column("acknowledged_by", String(64)),
     Column("resolved_at", Instant),
+    # Shown below the others until then.
+    Column("snoozed_until", Instant),
     Index(None, "company_id", "happened_at", "id"),
 )
 
@@ -342,12 +346,115 @@ token = Table(
     Column("hash", String(64), primary_key=True),
     # key (API), link (opens the pages once) or session
     Column("kind", String(16), nullable=False),
+    # Whose link or session it is: what they may see is theirs, not the token's.
+    Column("person_id", String(64)),
     Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE")),
     Column("role", String(16), nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Index(None, "company_id"),
+    Index(None, "person_id"),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # In small letters.
+    Column("email", String(320), nullable=False),
+    Column("name", Text),
+    Column("language", String(8), nullable=False),
+    # Runs the whole installation.
+    Column("admin", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "email", unique=True),
+)
+
+# What a person may do for a firm: owner, adviser or team; for an adviser it is the mandate, with who gave it and when.
+member = Table(
+    "member",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(64), ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("since", Instant, nullable=False),
+    Index(None, "person_id"),
+)
+
+# The six digits that a person was sent last; five wrong tries end them.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("person_id", String(64), ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_hash", String(64), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("asked_at", Instant, nullable=False),
+)
+
+# Who changed what, through the pages or the API; it outlives the firm.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("company_id", String(64)),
+    Column("at", Instant, nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Index(None, "company_id", "at"),
+)
+
+# What the firm did, and when: trends are compared before and after it.
+marker = Table(
+    "marker",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("day", String(10), nullable=False),
+    Column("label", String(120), nullable=False),
+    # The theme that it is about, or empty for all.
+    Column("theme", String(32), nullable=False, server_default=""),
+    Column("by", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+# A review that the firm contests: its dated copy as it stood, and the fingerprint of that copy.
+dispute = Table(
+    "dispute",
+    metadata,
+    Column("mention_id", String(64), primary_key=True),
+    _company(),
+    Column("reason", String(32), nullable=False),
+    Column("copy", JSON, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("by", String(120), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+saved_filter = Table(
+    "saved_filter",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    _company(),
+    Column("name", String(120), nullable=False),
+    Column("query", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "company_id"),
+)
+
+# The steps of a guide that the firm has done.
+ticked = Table(
+    "ticked",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("guide", String(32), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("by", String(120), nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 # What deserves an alert: a firm's own rules, with conditions; and the switches of those that every firm has.

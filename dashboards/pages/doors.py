@@ -1,0 +1,82 @@
+"""The doors: a one-time link, or a link and six digits by mail; out again. No GET uses anything up."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from dashboards import letters
+from dashboards.visit import COOKIE, LANGUAGE, Given, Visitor, language_of, show
+from vigie import access, db, people
+from vigie.access import SESSION_LIFE
+from vigie.settings import Settings
+
+router = APIRouter()
+Email = Annotated[str, Form(max_length=320)]
+
+
+@router.get("/open", response_class=HTMLResponse)
+def ask(request: Request, link: str = "") -> Response:
+    """One button: mail scanners open links, and must not use them up."""
+    return show("open.html", language_of(request), link=link, failed=False)
+
+
+@router.post("/open", response_class=HTMLResponse)
+def enter(request: Request, given: Given, link: Annotated[str, Form(max_length=200)]) -> Response:
+    with db.writing(given.engine) as connection:
+        session = access.open_session(connection, link)
+    if session is None:
+        return show("open.html", language_of(request), 403, link="", failed=True)
+    return _inside(session, given.settings)
+
+
+@router.post("/sign-in", response_class=HTMLResponse)
+def sign_in(request: Request, given: Given, email: Email) -> Response:
+    """The same answer whether or not somebody has that address: who belongs here is nobody's business."""
+    with db.writing(given.engine) as connection:
+        begun = people.begin(connection, email, given.settings.secret())
+        if begun:
+            letters.sign_in(connection, given.settings, *begun)
+    return show("sign_in.html", language_of(request), email=email, failed=False)
+
+
+@router.post("/sign-in/code", response_class=HTMLResponse)
+def sign_in_by_code(
+    request: Request, given: Given, email: Email, code: Annotated[str, Form(max_length=20)]
+) -> Response:
+    with db.writing(given.engine) as connection:
+        session = people.enter(connection, email, code, given.settings.secret())
+    if session is None:
+        return show("sign_in.html", language_of(request), 403, email=email, failed=True)
+    return _inside(session, given.settings)
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, given: Given, who: Visitor, everywhere: Annotated[bool, Form()] = False) -> Response:
+    with db.writing(given.engine) as connection:
+        access.end_session(connection, request.cookies[COOKIE])
+        if everywhere and who.person_id:
+            access.end_sessions(connection, who.person_id)
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.post("/language")
+def speak(language: Annotated[Literal["fr", "en"], Form()]) -> Response:
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(LANGUAGE, language, max_age=int(SESSION_LIFE.total_seconds()), httponly=True, samesite="lax")
+    return answer
+
+
+def _inside(session: str, settings: Settings) -> Response:
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        COOKIE,
+        session,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=settings.base_url.startswith("https:"),
+    )
+    return answer

@@ -1,0 +1,133 @@
+"""Settings: where does Vigie listen, who is told, who may look? And everything to take away."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+
+from analysis import export, queries, rule_store, rules
+from dashboards import letters
+from dashboards.visit import FIRM, Editing, Managing, Reading, RefusedError, Trying, Visit
+from ingest import recognise, sources_store
+from ingest.files.writing import lines
+from ingest.source import Check
+from vigie import access, audit, companies, db, people
+from vigie.errors import SourceError
+from vigie.secrets import Vault
+
+router = APIRouter(prefix=FIRM + "/settings")
+Email = Annotated[str, Form(max_length=320)]
+
+
+@router.get("", response_class=HTMLResponse)
+def settings(visit: Reading) -> HTMLResponse:
+    return _page(visit)
+
+
+@router.post("/sources/check", response_class=HTMLResponse)
+def look(visit: Editing, target: Annotated[str, Form(min_length=1, max_length=2_000)]) -> HTMLResponse:
+    """What an address is and what could be collected there; nothing is kept yet."""
+    try:
+        found = recognise.recognise(target.strip(), visit.pages.settings.allow_hosts)
+    except SourceError as error:
+        return _page(visit, target=target, problem=str(error))
+    return _page(visit, target=target, found=found)
+
+
+@router.post("/sources", response_class=HTMLResponse)
+def listen(
+    visit: Editing,
+    kind: Annotated[str, Form(max_length=64)],
+    target: Annotated[str, Form(max_length=2_000)] = "",
+    name: Annotated[str, Form(max_length=200)] = "",
+) -> RedirectResponse:
+    with Trying(), db.writing(visit.engine) as connection:
+        vault = Vault(visit.pages.settings.secret())
+        sources_store.add(connection, visit.company_id, kind, target.strip(), name=name.strip() or None, vault=vault)
+    return visit.back("/settings", "#sources")
+
+
+@router.post("/sources/{source_id}/{done}", response_class=HTMLResponse)
+def turn_source(visit: Editing, source_id: str, done: Literal["pause", "resume"]) -> RedirectResponse:
+    with Trying(), db.writing(visit.engine) as connection:
+        if sources_store.get(connection, source_id)["company_id"] != visit.company_id:
+            raise RefusedError(404)
+        sources_store.change(connection, source_id, {"paused": done == "pause"})
+    return visit.back("/settings", "#sources")
+
+
+@router.post("/recipients", response_class=HTMLResponse)
+def tell(visit: Managing, email: Email, edition: Annotated[Literal["owner", "team"], Form()]) -> RedirectResponse:
+    with Trying(), db.writing(visit.engine) as connection:
+        companies.add_recipient(connection, visit.company_id, email, edition=edition, language=visit.language)
+    return visit.back("/settings", "#told")
+
+
+@router.post("/recipients/remove", response_class=HTMLResponse)
+def tell_no_more(visit: Managing, email: Email) -> RedirectResponse:
+    with db.writing(visit.engine) as connection:
+        companies.remove_recipient(connection, visit.company_id, email)
+    return visit.back("/settings", "#told")
+
+
+@router.post("/people", response_class=HTMLResponse)
+def invite(
+    visit: Managing,
+    email: Email,
+    role: Annotated[Literal["owner", "adviser", "team"], Form()],
+    name: Annotated[str, Form(max_length=120)] = "",
+) -> RedirectResponse:
+    """Let somebody in, and write to them; for an adviser this is the mandate."""
+    with Trying(), db.writing(visit.engine) as connection:
+        person_id = people.add(connection, email, name=name.strip(), language=visit.language)
+        people.grant(connection, person_id, visit.company_id, role, by=visit.who.name)
+        who = people.get(connection, person_id)
+        letters.invite(connection, visit.pages.settings, who, visit.firm, role, visit.who.name)
+    return visit.back("/settings", "#people")
+
+
+@router.post("/people/{person_id}/remove", response_class=HTMLResponse)
+def dismiss(visit: Managing, person_id: str) -> RedirectResponse:
+    """End somebody's place in the firm, or a mandate: it holds from their next click."""
+    with Trying(), db.writing(visit.engine) as connection:
+        people.revoke(connection, person_id, visit.company_id)
+    return visit.back("/settings", "#people")
+
+
+@router.post("/rules/{rule_id}", response_class=HTMLResponse)
+def turn_rule(visit: Editing, rule_id: str, enabled: Annotated[bool, Form()]) -> RedirectResponse:
+    with Trying(), db.writing(visit.engine) as connection:
+        rule_store.change(connection, visit.company_id, rule_id, {"enabled": enabled})
+    return visit.back("/settings", "#rules")
+
+
+@router.get("/export/{what}.{form}")
+def take_away(
+    visit: Reading, what: Literal["mentions", "trends", "alerts"], form: Literal["csv", "jsonl"]
+) -> StreamingResponse:
+    """Everything that the firm has, in a form that other programs read."""
+    rows = {"mentions": export.mentions, "trends": export.trend, "alerts": export.alerts}[what]
+    found: Iterator[str] = lines(rows(visit.engine, visit.firm), form)
+    kind = "application/x-ndjson"
+    if form == "csv":
+        found, kind = chain("\ufeff", found), "text/csv; charset=utf-8"  # Excel needs the mark
+    name = {"Content-Disposition": f'attachment; filename="{what}.{form}"'}
+    return StreamingResponse(found, media_type=kind, headers=name)
+
+
+def _page(visit: Visit, *, target: str = "", found: list[Check] | None = None, problem: str = "") -> HTMLResponse:
+    with db.reading(visit.engine) as connection:
+        sources = sources_store.of_company(connection, visit.company_id)
+        values: dict[str, Any] = {
+            "sources": sources,
+            "findings": list(dict.fromkeys(name for one in sources for name in one["findings"] or ())),
+            "aggregates": queries.aggregates(connection, visit.company_id),
+            "recipients": companies.recipients(connection, visit.company_id),
+            "people": people.of_company(connection, visit.company_id),
+            "rules": rule_store.of_company(connection, visit.company_id),
+            "sessions": access.sessions(connection, visit.who.person_id) if visit.who.person_id else [],
+            "done": audit.of_company(connection, visit.company_id) if visit.may("admin") else [],
+        }
+    return visit.page("settings.html", target=target, found=found, problem=problem, own=rules.OWN, **values)

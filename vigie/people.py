@@ -1,0 +1,128 @@
+"""People, the firms that they belong to, and how they sign in: a link and six digits, by mail.
+
+Roles: the owner decides who belongs; an adviser works for the firm under a mandate; the team sees and handles what
+customers say. An administrator runs the installation.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, RowMapping, delete, select, update
+
+from vigie import access, clock, companies, db, ids
+from vigie.db.tables import company, member, person, sign_in
+from vigie.errors import InvalidInputError, NotFoundError
+
+ROLES = ("owner", "adviser", "team")
+CODE_LIFE = timedelta(minutes=15)
+_PAUSE = timedelta(minutes=1)
+_MOST_TRIES = 5
+
+
+def add(
+    connection: Connection, email: str, *, name: str | None = None, language: str = "fr", admin: bool = False
+) -> str:
+    """The person of that address, made if new; their id. Raises `InvalidInputError`."""
+    email = companies.check_email(email).lower()
+    known = connection.scalar(select(person.c.id).where(person.c.email == email))
+    if known is not None:
+        if admin:
+            connection.execute(update(person).where(person.c.id == known).values(admin=True))
+        return str(known)
+    if language not in companies.LANGUAGES:
+        raise InvalidInputError(f"language is one of {', '.join(companies.LANGUAGES)}")
+    values = {"id": ids.drawn("pe"), "email": email, "name": name or None, "language": language, "admin": admin}
+    connection.execute(person.insert().values(created_at=clock.now(), **values))
+    return str(values["id"])
+
+
+def grant(connection: Connection, person_id: str, company_id: str, role: str, *, by: str) -> None:
+    """Let a person do for a firm what `role` may; for an adviser this is the mandate. Raises `InvalidInputError`."""
+    if role not in ROLES:
+        raise InvalidInputError(f"role is one of {', '.join(ROLES)}")
+    row = {"company_id": company_id, "person_id": person_id, "role": role, "by": by[:120], "since": clock.now()}
+    db.upsert(connection, member, [row], update=("role", "by", "since"))
+
+
+def revoke(connection: Connection, person_id: str, company_id: str) -> bool:
+    """A person no longer belongs to a firm; whether they did."""
+    theirs = member.c.person_id == person_id, member.c.company_id == company_id
+    return connection.execute(delete(member).where(*theirs)).rowcount == 1
+
+
+def remove(connection: Connection, person_id: str) -> None:
+    """Forget a person: their sessions end at once."""
+    access.end_sessions(connection, person_id)
+    connection.execute(delete(person).where(person.c.id == person_id))
+
+
+def find(connection: Connection, email: str) -> RowMapping:
+    """The person of that address; raises `NotFoundError`."""
+    row = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"nobody has the address {email!r}: `vigie user list` shows who there is")
+    return row
+
+
+def get(connection: Connection, person_id: str) -> RowMapping:
+    """One person; raises `NotFoundError`."""
+    row = connection.execute(select(person).where(person.c.id == person_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no person {person_id!r}")
+    return row
+
+
+def every(connection: Connection) -> Sequence[RowMapping]:
+    """All people, by address."""
+    return connection.execute(select(person).order_by(person.c.email)).mappings().all()
+
+
+def of_company(connection: Connection, company_id: str) -> Sequence[RowMapping]:
+    """Who belongs to a firm: `person_id`, `email`, `name`, `role`, `by`, `since`."""
+    query = select(member, person.c.email, person.c.name).join(person, person.c.id == member.c.person_id)
+    return connection.execute(query.where(member.c.company_id == company_id).order_by(person.c.email)).mappings().all()
+
+
+def firms_of(connection: Connection, person_id: str) -> Sequence[RowMapping]:
+    """A person's firms by name, each with their `role`."""
+    query = select(company, member.c.role).join(member, member.c.company_id == company.c.id)
+    return connection.execute(query.where(member.c.person_id == person_id).order_by(company.c.name)).mappings().all()
+
+
+def begin(connection: Connection, email: str, secret: str) -> tuple[RowMapping, str, str] | None:
+    """The person, a one-time link and six digits to send them; None for nobody, or within a minute of the last time."""
+    who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
+    if who is None:
+        return None
+    asked_at = connection.scalar(select(sign_in.c.asked_at).where(sign_in.c.person_id == who["id"]))
+    if asked_at is not None and asked_at > clock.now() - _PAUSE:
+        return None
+    code = f"{secrets.randbelow(1_000_000):06d}"
+    row = {"person_id": who["id"], "code_hash": _sealed(who["id"], code, secret), "tries": 0, "asked_at": clock.now()}
+    db.upsert(connection, sign_in, [row], update=("code_hash", "tries", "asked_at"))
+    return who, access.create_link(connection, who["id"]), code
+
+
+def enter(connection: Connection, email: str, code: str, secret: str) -> str | None:
+    """A session for whoever shows the six digits in time; each try counts, and the right one uses them up."""
+    who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
+    if who is None:
+        return None
+    fresh = sign_in.c.asked_at > clock.now() - CODE_LIFE
+    open_ = sign_in.c.person_id == who["id"], fresh, sign_in.c.tries < _MOST_TRIES
+    if connection.execute(update(sign_in).where(*open_).values(tries=sign_in.c.tries + 1)).rowcount != 1:
+        return None
+    kept = connection.scalar(select(sign_in.c.code_hash).where(sign_in.c.person_id == who["id"]))
+    if not hmac.compare_digest(str(kept), _sealed(who["id"], code.strip().replace(" ", ""), secret)):
+        return None
+    connection.execute(update(sign_in).where(sign_in.c.person_id == who["id"]).values(tries=_MOST_TRIES))
+    return access.create_session(connection, who["id"])
+
+
+def _sealed(person_id: str, code: str, secret: str) -> str:
+    """Six digits could be guessed from a plain hash: this one needs the installation's key."""
+    said = f"sign-in {person_id} {code}".encode("utf-8", "surrogatepass")
+    return hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()
