@@ -8,7 +8,7 @@ PACKAGES := vigie ingest analysis api dashboards
 ARGS ?=
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test check format lint types imports test-api screenshots bench train evaluate requirements kafka-jars servers clean
+.PHONY: help setup demo test check format lint types imports test-api test-faults screenshots bench train evaluate requirements kafka-jars servers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and docs/b
 
 test-api: .venv/.dev ## ask the whole API for many more examples, with three seeds (minutes)
 	VIGIE_TEST_API_EXAMPLES=500 VIGIE_TEST_API_SEEDS="1 2 3" $(BIN)/pytest -n 1 --timeout 3000 tests/api/test_schema.py
+
+test-faults: .venv/.dev kafka-jars ## break brokers, database and workers in twenty ways (half an hour)
+	VIGIE_TEST_STRICT=1 $(BIN)/pytest -n 0 -p no:randomly -s tests/faults/cases.py
 
 screenshots: .venv/.dev ## the pictures of the README, from a demonstration
 	rm -rf build/screenshots && VIGIE_DATA_DIR=build/screenshots .venv/bin/vigie demo --once

@@ -350,6 +350,7 @@ def _look_again(connection: Connection, rows: list[Row]) -> None:
         due.schedule(connection, due.ALERTS, list(since), since=since)
 
 
-def count(connection: Connection, company_id: str) -> int:
-    """How many mentions a firm has, those set aside included."""
-    return connection.scalar(select(func.count()).select_from(mention).where(mention.c.company_id == company_id)) or 0
+def count(connection: Connection, company_id: str | None = None) -> int:
+    """How many mentions a firm has, or all firms together, those set aside included."""
+    is_meant = [mention.c.company_id == company_id] if company_id else []
+    return connection.scalar(select(func.count()).select_from(mention).where(*is_meant)) or 0

@@ -42,61 +42,83 @@ def _accepts(port: int) -> bool:
 
 
 class Kafka:
-    """One broker, which is its own controller (KRaft)."""
+    """Some brokers (one, or three for faults), each its own controller as well (KRaft)."""
 
-    def __init__(self) -> None:
+    def __init__(self, brokers: int = 1) -> None:
         if not shutil.which("java"):
             raise CannotStartError("Kafka: no java on this machine (JDK 17 is needed)")
         if not KAFKA_JARS.is_dir():
             raise CannotStartError("Kafka: no jars (run `make kafka-jars`, which needs Maven)")
         self._folder = Path(tempfile.mkdtemp(prefix="vigie-kafka-"))
-        self.port, controller = free_port(), free_port()
-        self._properties = self._folder / "server.properties"
-        self._properties.write_text(
-            f"""process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+        self.ports = [free_port() for _ in range(brokers)]
+        controllers = [free_port() for _ in range(brokers)]
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1))
+        copies = min(3, brokers)
+        for at, (port, controller) in enumerate(zip(self.ports, controllers, strict=True)):
+            self._properties(at).write_text(
+                f"""process.roles=broker,controller
+node.id={at + 1}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={self._folder / "data"}
+log.dirs={self._folder / f"data-{at}"}
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+offsets.topic.replication.factor={copies}
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={max(1, copies - 1)}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
-        )
-        self._java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", self._properties).wait()
+            )
+            tool = "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"
+            self._java(*tool, self._properties(at)).wait()
+        self._processes: dict[int, subprocess.Popen] = {}
         self.start()
 
     @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    @property
     def url(self) -> str:
-        return f"kafka://127.0.0.1:{self.port}"
+        return "kafka://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
-    def start(self) -> None:
-        self._process = self._java("kafka.Kafka", self._properties)
-        wait_until(lambda: _accepts(self.port), timeout=60)
+    def start(self, *which: int, limit: str = "") -> None:
+        """Start those brokers, or all; `limit` is the most bytes that a file of theirs may have."""
+        chosen = which or range(len(self.ports))
+        for at in chosen:
+            self._processes[at] = self._java("kafka.Kafka", self._properties(at), limit=limit)
+        for at in chosen:
+            wait_until(lambda port=self.ports[at]: _accepts(port), timeout=90)
 
-    def kill(self) -> None:
+    def kill(self, *which: int) -> None:
         """As a power cut would; SIGTERM can hang for 30 s."""
-        self._process.kill()
-        self._process.wait()
+        for at in which or list(self._processes):
+            process = self._processes.pop(at)
+            process.kill()
+            process.wait()
 
-    def pause(self, *, resume: bool = False) -> None:
-        self._process.send_signal(signal.SIGCONT if resume else signal.SIGSTOP)
+    def is_alive(self, at: int = 0) -> bool:
+        return self._processes[at].poll() is None
+
+    def pause(self, at: int = 0, *, resume: bool = False) -> None:
+        self._processes[at].send_signal(signal.SIGCONT if resume else signal.SIGSTOP)
 
     def stop(self) -> None:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _java(self, *arguments: object) -> subprocess.Popen:
+    def _properties(self, at: int) -> Path:
+        return self._folder / f"server-{at}.properties"
+
+    def _java(self, *arguments: object, limit: str = "") -> subprocess.Popen:
         options = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        before = ["prlimit", f"--fsize={limit}"] if limit else []
         with open(self._folder / "out.log", "ab") as out:
             return subprocess.Popen(
-                ["java", *options, "-cp", f"{KAFKA_JARS}/*", *map(str, arguments)],
+                [*before, "java", *options, "-cp", f"{KAFKA_JARS}/*", *map(str, arguments)],
                 stdout=out, stderr=out, cwd=self._folder,
             )  # fmt: skip
 

@@ -24,7 +24,7 @@ class StoredPositions:
     def resume(self, group: str, sources: Sequence[Partition], ends: Ends) -> dict[Partition, int]:
         """Seeds here, not at the first advance: that skipped whatever came before it."""
         with db.reading(self._engine) as connection:
-            stored = {source: _stored(connection, group, source) for source in sources}
+            stored = {source: position_of(connection, group, source) for source in sources}
         bounds = ends()
         starts = {source: _start(source, stored[source], *bounds[source]) for source in sources}
         moved = [source for source in sources if starts[source] != stored[source]]
@@ -70,12 +70,13 @@ def lag(connection: Connection, group: str, ends: dict[Partition, tuple[int, int
     """How many records of those partitions `group` has not handled."""
     lying = 0
     for source, (beginning, end) in ends.items():
-        stored = _stored(connection, group, source)
+        stored = position_of(connection, group, source)
         lying += end - (beginning if stored is None else max(stored, beginning))
     return lying
 
 
-def _stored(connection: Connection, group: str, source: Partition) -> int | None:
+def position_of(connection: Connection, group: str, source: Partition) -> int | None:
+    """Where `group` stands in that partition: the offset of the next record; None where it never was."""
     return connection.scalar(
         select(offsets.c.next_offset).where(
             offsets.c.group == group, offsets.c.topic == source.topic, offsets.c.partition == source.number

@@ -25,13 +25,18 @@ class House:
 @contextmanager
 def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
     """The house, its doors open; on the embedded default the tables are made, as there is nobody else to do so."""
-    from vigie import db, settings
+    from vigie import db, moving, settings
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
     from vigie.log import open_log
 
     quiet()
     given = settings.load(**overrides)
+    if given.database_url is None and moving.has_moved(given.data_dir):
+        raise SettingsError(
+            "the data has moved to another database: set VIGIE_DATABASE_URL and VIGIE_LOG_URL as they were given to "
+            f"`vigie migrate-store` (to go back to what is here, remove {given.data_dir / 'moved.json'})"
+        )
     house = House(given, db.connect(given.database), open_log(given))
     try:
         if given.database_url is None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +21,6 @@ deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be 
 def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
-    app.command()(backup)
-    app.command()(restore)
     app.command()(reread)
     app.add_typer(token, name="token")
     app.add_typer(webhook, name="webhook")
@@ -238,59 +235,6 @@ def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; al
 
     with opened() as house:
         say(f"{letters.replay(house.engine, house.log, letter or [])} records put back")
-
-
-def backup(
-    out: Annotated[Path | None, typer.Argument(help="the file to write; a name with today's date if left out")] = None,
-) -> None:
-    """Write everything to one file, while Vigie runs. The secret key is left out: keep it elsewhere.
-
-    Example: vigie backup /mnt/nas/vigie.zip
-    """
-    from vigie import backup as backups
-    from vigie import clock
-
-    path = out or Path(f"vigie-{clock.now():%Y-%m-%d}.zip")
-    with opened() as house:
-        counts = backups.write(house.engine, _log_file(house), path)
-        tell(f"{counts['company']} firms, {counts['mention']} mentions")
-        tell("not in it: the secret key (VIGIE_SECRET_KEY, or secret.key in the data folder); passwords need it")
-    say(str(path))
-
-
-def restore(
-    file: Annotated[Path, typer.Argument(help="what `vigie backup` wrote")],
-    replace: Annotated[bool, typer.Option("--replace", help="remove the firms that are there first")] = False,
-) -> None:
-    """Bring a backup back, into SQLite or PostgreSQL. Whoever was forgotten meanwhile stays forgotten.
-
-    Example: vigie restore vigie-2026-11-24.zip
-    """
-    from sqlalchemy import inspect, select
-
-    from analysis import forgetting
-    from vigie import backup as backups
-    from vigie import db
-    from vigie.db.tables import company as company_table
-    from vigie.db.tables import forgotten
-
-    with opened(migrated=False) as house:
-        with db.reading(house.engine) as connection:
-            is_there = inspect(connection).has_table(forgotten.name)
-            meanwhile = [dict(row) for row in connection.execute(select(forgotten)).mappings()] if is_there else []
-        counts = backups.restore(house.engine, _log_file(house), file, replace=replace)
-        with db.writing(house.engine) as connection:
-            present = set(connection.scalars(select(company_table.c.id)))
-            db.upsert(connection, forgotten, [row for row in meanwhile if row["company_id"] in present])
-        erased = forgetting.apply(house.engine, house.settings.secret())
-        if house.settings.log_url is not None:
-            house.log.prepare()
-    say(f"{counts['company']} firms and {counts['mention']} mentions restored, {erased} of them forgotten anew")
-
-
-def _log_file(house: House) -> Path | None:
-    """The embedded log's file; None where the log is Kafka."""
-    return Path(house.settings.log.removeprefix("sqlite:///")) if house.settings.log.startswith("sqlite:") else None
 
 
 def doctor() -> None:

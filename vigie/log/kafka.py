@@ -72,6 +72,8 @@ class KafkaLog:
     def prepare(self) -> None:
         retention = str(int(self._retention.total_seconds() * 1000))
         config = {"retention.ms": retention, "cleanup.policy": "delete"}
+        if self._replication >= 3:  # one broker may fail, and what was acknowledged stays
+            config["min.insync.replicas"] = str(self._replication - 1)
         with _unavailable("Kafka"), kafka.KafkaAdminClient(**self._config) as admin, _unstuck(admin):
             every = {self._names.prefix + topic for topic in TOPICS}
             missing = every - set(admin.list_topics())
@@ -84,8 +86,7 @@ class KafkaLog:
             admin.wait_for_topics(sorted(every))
 
     def append(self, topic: str, messages: Iterable[Message]) -> None:
-        with _unavailable("Kafka"):
-            producer = self._open_producer()
+        with _unavailable("Kafka"), self._sending() as producer:
             sent = [
                 producer.send(
                     self._names.prefix + topic,
@@ -120,8 +121,22 @@ class KafkaLog:
     def close(self) -> None:
         with self._lock:
             if self._producer:
-                self._producer.close(timeout=5)
+                _close_producer(self._producer)
                 self._producer = None
+
+    @contextmanager
+    def _sending(self) -> Iterator[Any]:
+        """The producer; one that failed is let go. After a batch expired, kafka-python 3.0.12's idempotent producer was
+        seen to refuse everything for ever. What it may have sent all the same comes twice, and counts once."""
+        producer = self._open_producer()
+        try:
+            yield producer
+        except KafkaError:
+            with self._lock:
+                if self._producer is producer:
+                    self._producer = None
+            threading.Thread(target=_close_producer, args=[producer], daemon=True).start()
+            raise
 
     def _open_producer(self) -> Any:
         with self._lock:
@@ -293,6 +308,13 @@ class _Names:
         partitions = [self.outer(source) for source in sources]
         beginnings, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         return {self.inner(one): (beginnings[one], ends[one]) for one in partitions}
+
+
+def _close_producer(producer: Any) -> None:
+    try:
+        producer.close(timeout=5)
+    except KafkaError as error:
+        logger.warning("producer_not_closed", error=str(error))
 
 
 def _record(fetched: Any) -> Record:

@@ -1,0 +1,424 @@
+"""Faults of the log, the database and the workers: after each, all that was produced is there, once.
+
+Run by hand: `make test-faults`. The numbers are those of docs/reliability.md, where the table of the last run stands.
+"""
+
+import gzip
+import json
+import os
+import random
+import resource
+import secrets
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+
+import kafka as client
+import pytest
+from kafka.structs import TopicPartition
+from sqlalchemy import delete, select
+
+from ingest import collect
+from tests.conftest import start
+from tests.faults.rig import Rig
+from tests.servers import Kafka, Postgres, wait_until
+from vigie import db, deadletters, health
+from vigie.db.tables import consumer_offset, dead_letter, mention, rollup
+from vigie.errors import UnavailableError
+from vigie.events import Mention, Origin
+from vigie.log import ANALYSIS, MENTIONS, open_log
+from vigie.settings import Settings
+
+pytestmark = pytest.mark.timeout(420)
+RECOVERY = 60.0  # seconds, without touching our processes
+
+
+@pytest.fixture(scope="module")
+def brokers():
+    cluster = start(lambda: Kafka(3))
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def database():
+    server = start(Postgres)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def settings(brokers, database, tmp_path):
+    (tmp_path / "data").mkdir()
+    log_url = f"{brokers.url}?replication=3&prefix={secrets.token_hex(4)}."
+    return Settings(data_dir=tmp_path / "data", database_url=database.new_database(), log_url=log_url)
+
+
+@pytest.fixture
+def rig(settings):
+    seed = int(os.environ.get("VIGIE_TEST_SEED", random.randrange(10**6)))
+    one = Rig(settings, seed)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def embedded(tmp_path):
+    (tmp_path / "data").mkdir()
+    one = Rig(Settings(data_dir=tmp_path / "data"), random.randrange(10**6))
+    yield one
+    one.close()
+
+
+def raw(rig, **record):
+    """A record by somebody else's producer."""
+    producer = client.KafkaProducer(bootstrap_servers=rig.settings.log_url.split("//")[1].split("?")[0].split(","))
+    prefix = rig.settings.log_url.rpartition("prefix=")[2]
+    producer.send(prefix + MENTIONS, partition=0, **record).get(10)
+    producer.close()
+
+
+def dead(rig):
+    with db.reading(rig.engine) as connection:
+        return [dict(row) for row in connection.execute(select(dead_letter)).mappings()]
+
+
+def test_01_a_broker_is_killed_and_comes_back(rig, brokers):
+    rig.work()
+    with rig.load(1_500, pace=0.9):
+        time.sleep(6)
+        brokers.kill(0)
+        time.sleep(20)
+        brokers.start(0)
+    rig.settle()
+    assert rig.silence < RECOVERY
+    rig.verify("1 broker killed for 20 s", f"longest silence {rig.silence:.0f} s")
+
+
+def test_02_a_broker_freezes(rig, brokers):
+    rig.work()
+    with rig.load(1_800, pace=0.9):
+        time.sleep(6)
+        brokers.pause(1)
+        time.sleep(45)
+        brokers.pause(1, resume=True)
+    rig.settle()
+    assert rig.silence < RECOVERY
+    assert rig.workers[0].poll() is None, "no crash loop"
+    rig.verify("2 broker frozen for 45 s", f"longest silence {rig.silence:.0f} s")
+
+
+def test_03_no_broker_when_we_start(rig, brokers):
+    rig.produce(300)
+    brokers.kill()
+    try:
+        worker = rig.work()
+        time.sleep(15)
+        assert worker.poll() is None, "no exit storm"
+        assert rig.stored() == set()
+        assert not health.is_alive(rig.engine, "analyse"), "a worker that cannot work says so"
+    finally:
+        brokers.start()
+    taken = rig.settle()
+    assert taken < RECOVERY
+    rig.verify("3 no broker at the start", f"all stored {taken:.0f} s after the brokers came")
+
+
+AFTER_COMMIT = """
+import os
+from vigie.log import kafka
+kafka.KafkaSubscription.commit = lambda self, batches: os.kill(os.getpid(), 9)
+"""
+BEFORE_COMMIT = """
+import os
+from vigie.consumer import Consumer
+write = Consumer._write
+def die(self, connection, batch, prepared):
+    write(self, connection, batch, prepared)
+    os.kill(os.getpid(), 9)
+Consumer._write = die
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "hook", "left"),
+    [("4 killed after the database's commit", AFTER_COMMIT, True), ("5 killed before it", BEFORE_COMMIT, False)],
+    ids=["04", "05"],
+)
+def test_04_05_a_worker_dies_around_its_commit(rig, case, hook, left):
+    rig.produce(600)
+    worker = rig.work(hook=hook)
+    worker.wait(60)
+    assert bool(rig.stored()) is left, "what was committed stands, what was not is not there"
+    rig.work()
+    rig.settle()
+    rig.verify(case)
+
+
+def test_06_thirty_kills_in_a_burst(rig):
+    with rig.load(3_000, pace=0.1):
+        for _ in range(30):
+            worker = rig.work()
+            time.sleep(rig.chance.uniform(0.1, 1.0))
+            worker.kill()
+            worker.wait()
+    rig.work()
+    taken = rig.settle()
+    assert taken < 120
+    rig.verify("6 thirty kills", f"{taken:.0f} s after the last")
+
+
+def test_07_a_worker_is_asked_to_stop(rig):
+    rig.produce(3_000)
+    worker = rig.work()
+    wait_until(rig.stored, 60)
+    began = time.monotonic()
+    worker.terminate()
+    assert worker.wait(10) == 0
+    took = time.monotonic() - began
+    rig.work()
+    rig.settle()
+    rig.verify("7 SIGTERM", f"gone after {took:.1f} s")
+
+
+def test_08_workers_come_and_go(rig):
+    rig.work()
+    with rig.load(4_000, pace=0.15):
+        time.sleep(4)
+        rig.work()
+        time.sleep(6)
+        third = rig.work()
+        time.sleep(6)
+        third.terminate()
+        assert third.wait(10) == 0
+    rig.settle()
+    rig.verify("8 a second and a third worker, and one less")
+
+
+def test_09_a_worker_is_frozen_longer_than_its_session(rig):
+    rig.produce(400)
+    slow = rig.work()
+    wait_until(rig.stored, 60)
+    slow.send_signal(signal.SIGSTOP)
+    rig.produce(1_500, start=400)
+    rig.work()
+    time.sleep(20)
+    slow.send_signal(signal.SIGCONT)
+    rig.produce(400, start=1_900)
+    rig.settle()
+    assert slow.poll() is None
+    rig.verify("9 evicted, and back with old work")
+
+
+def test_10_poison(rig):
+    rig.produce(100)
+    raw(rig, key=b"x", value=b"not JSON", headers=[("from", b"elsewhere")])
+    raw(rig, key=rig.firms[0].encode(), value=json.dumps({"specversion": "9.9", "type": "?"}).encode())
+    raw(rig, key=None, value=b"{}")
+    raw(rig, key=rig.firms[0].encode(), value=None)
+    raw(rig, key=b"co_unknown", value=b'{"specversion":"1.0","type":"mentions.collected","id":"1","source":"/x"}')
+    rig.produce(100, start=100)
+    rig.work()
+    rig.settle()
+    wait_until(lambda: len(dead(rig)) >= 4, 30)
+    letters = dead(rig)
+    assert all(one["reason"] for one in letters)
+    assert ["from", "elsewhere"] in [list(pair) for one in letters for pair in one["headers"]]
+    assert deadletters.replay(rig.engine, rig.log) >= 3
+    rig.settle()
+    rig.verify("10 poison", f"{len(letters)} dead letters")
+
+
+def test_11_the_same_a_hundred_times(rig):
+    rig.work()
+    moment = datetime.now(UTC)
+    one = Mention(id="m000000", text="Attente horrible.", rating=1.0, published_at=moment, collected_at=moment)
+    for _ in range(100):
+        collect.append(rig.log, rig.firms[0], Origin("source", "push", "test"), [one])
+    rig.produced.add(one.id)
+    rig.settle()
+    assert rig.deliveries() == 1
+    rig.verify("11 the same 100 times", "1 alert, 1 delivery")
+
+
+def test_12_an_edit_and_then_the_old_text_again(rig):
+    rig.work()
+    moment = datetime.now(UTC)
+    given = {"id": "m000000", "rating": 3.0, "published_at": moment - timedelta(days=2)}
+    old = Mention(text="Correct.", collected_at=moment, updated_at=moment - timedelta(days=1), **given)
+    new = Mention(text="Finalement excellent.", collected_at=moment, updated_at=moment, **given)
+    for edition in (old, new, old, new, old):
+        collect.append(rig.log, rig.firms[0], Origin("source", "push", "test"), [edition])
+    rig.produced.add("m000000")
+    rig.settle()
+    with db.reading(rig.engine) as connection:
+        assert connection.scalar(select(mention.c.text)) == "Finalement excellent."
+    rig.verify("12 edits out of order")
+
+
+def test_13_a_hundred_thousand_wait(rig):
+    rig.produce(100_000)
+    worker = rig.work()
+    most, slowest = 0, 0.0
+    answer = rig._client()
+    began = time.monotonic()
+    while not rig.stored() >= rig.produced:
+        assert time.monotonic() - began < 300
+        pages = int(open(f"/proc/{worker.pid}/statm").read().split()[1])  # noqa: SIM115
+        most = max(most, pages * resource.getpagesize())
+        asked = time.monotonic()
+        assert answer.get("/health").status_code == 200
+        slowest = max(slowest, time.monotonic() - asked)
+        assert b"vigie_lag" in health.metrics(rig.engine, rig.log)[0] or rig.lag() >= 0
+        time.sleep(2)
+    rig.settle()
+    assert most < 512 * 1024 * 1024
+    rate = 100_000 / (time.monotonic() - began)
+    rig.verify("13 100,000 queued", f"{most // 2**20} MB at most, {rate:.0f} a second")
+
+
+def test_14_the_broker_has_no_space(database, tmp_path):
+    broker = start(lambda: Kafka(1))
+    (tmp_path / "data").mkdir()
+    rig = Rig(Settings(data_dir=tmp_path / "data", database_url=database.new_database(), log_url=broker.url), 14)
+    try:
+        rig.work()
+        rig.produce(200)
+        rig.settle()
+        broker.kill()
+        broker.start(limit="10485760")  # its index files fit; a segment cannot grow past ten megabytes
+        part, kept = _heavy(0), 0
+        while _appended(rig, part):
+            kept += 1
+            part = _heavy(kept)
+            assert kept < 400, "it was to be refused"
+        broker.kill()
+        broker.start()
+        wait_until(lambda: _appended(rig, part), 60, 1)
+        rig.settle()
+        rig.verify("14 no space on the broker", f"refused after {kept} records")
+    finally:
+        rig.close()
+        broker.stop()
+
+
+def _heavy(number):
+    moment = datetime.now(UTC)
+    given = {"published_at": moment, "collected_at": moment}
+    return [Mention(id=f"h{number}-{n}", text=secrets.token_hex(9_000), **given) for n in range(10)]
+
+
+def _appended(rig, part):
+    try:
+        collect.append(rig.log, rig.firms[0], Origin("source", "push", "test"), part)
+    except UnavailableError:
+        return False
+    rig.produced.update(one.id for one in part)
+    return True
+
+
+def test_15_the_database_has_no_space(embedded):
+    embedded.produce(3_000)
+    size = (embedded.settings.data_dir / "vigie.db").stat().st_size
+    worker = embedded.work(limit=size + 400_000)
+    time.sleep(12)
+    assert len(embedded.stored()) < 3_000
+    worker.kill()
+    embedded.work()
+    embedded.settle()
+    embedded.verify("15 no space for the database (embedded)")
+
+
+def test_16_the_database_is_away_for_thirty_seconds(rig, database):
+    rig.work()
+    with rig.load(1_500, pace=0.9):
+        time.sleep(5)
+        database.kill()
+        time.sleep(30)
+        database.start()
+    rig.settle()
+    assert rig.silence < 30 + RECOVERY
+    assert rig.workers[0].poll() is None
+    assert dead(rig) == [], "an outage is no poison"
+    rig.verify("16 database away for 30 s", f"longest silence {rig.silence:.0f} s")
+
+
+def test_17_dates_and_nights(rig):
+    rig.work()
+    moments = {"a": datetime(1970, 1, 1, tzinfo=UTC), "b": datetime(2099, 1, 1, tzinfo=UTC),
+               "c": datetime(2026, 3, 29, 0, 30, tzinfo=UTC), "d": datetime(2026, 3, 28, 23, 30, tzinfo=UTC),
+               "e": datetime(2026, 10, 25, 22, 30, tzinfo=UTC), "f": datetime(2026, 10, 25, 23, 30, tzinfo=UTC)}  # fmt: skip
+    now = datetime.now(UTC) + timedelta(hours=2)  # the collector's clock goes wrong
+    found = [Mention(id=name, text="Correct.", published_at=at, collected_at=now) for name, at in moments.items()]
+    collect.append(rig.log, rig.firms[0], Origin("source", "push", "test"), found)
+    rig.produced.update(moments)
+    rig.settle()
+    with db.reading(rig.engine) as connection:
+        days = dict(connection.execute(select(mention.c.id, mention.c.day)).all())
+    assert (days["c"], days["d"]) == ("2026-03-29", "2026-03-29")
+    assert (days["e"], days["f"]) == ("2026-10-25", "2026-10-26")
+    rig.verify("17 clocks and nights")
+
+
+def test_18_retention_passed_and_a_topic_made_anew(rig, brokers):
+    rig.work()
+    rig.produce(300)
+    rig.settle()
+    rig.workers[0].terminate()
+    rig.workers[0].wait()
+    known = set(rig.produced)
+    rig.produce(300, start=300)  # what nobody reads in time
+    prefix = rig.settings.log_url.rpartition("prefix=")[2]
+    admin = client.KafkaAdminClient(bootstrap_servers=brokers.url.removeprefix("kafka://").split(","))
+    ends = rig.log.ends(MENTIONS)
+    admin.delete_records({TopicPartition(prefix + MENTIONS, one.number): end for one, (_, end) in ends.items()})
+    rig.produced = known
+    rig.work()
+    rig.produce(300, start=600)
+    rig.settle()
+    said = (rig.settings.data_dir / "workers.log").read_text()
+    assert "retention_passed" in said
+    rig.workers[-1].terminate()
+    rig.workers[-1].wait()
+    admin.delete_topics([prefix + MENTIONS])
+    time.sleep(3)
+    again = open_log(rig.settings)
+    again.prepare()
+    again.close()
+    admin.close()
+    worker = rig.work()
+    assert worker.wait(60) != 0, "it does not go on as if nothing had happened"
+    assert "run `vigie doctor`" in (rig.settings.data_dir / "workers.log").read_text()
+    rig.verify("18 retention passed, topic made anew", "told, not skipped in silence")
+
+
+def test_19_foreign_producers(rig):
+    moment = datetime.now(UTC).isoformat()
+    event = {"specversion": "1.0", "id": "1", "source": f"/companies/{rig.firms[0]}", "type": "mentions.collected",
+             "subject": rig.firms[0], "time": moment, "datacontenttype": "application/json"}  # fmt: skip
+    collect.append(rig.log, rig.firms[0], Origin("source", "push", "test"),
+                   [Mention(id="m1", text="Correct.", published_at=datetime.now(UTC), collected_at=datetime.now(UTC))])  # fmt: skip
+    raw(rig, key=rig.firms[0].encode(), value=gzip.compress(json.dumps(event).encode()))
+    raw(rig, key=rig.firms[0].encode(), value=b"{}", headers=[(f"ce_{k}", str(v).encode()) for k, v in event.items()])
+    rig.produced.add("m1")
+    rig.work()
+    rig.settle()
+    wait_until(lambda: len(dead(rig)) == 2, 30)
+    rig.verify("19 foreign producers", "read, or set apart with a reason")
+
+
+def test_20_tables_emptied_and_the_log_replayed(rig):
+    rig.work()
+    rig.produce(1_000)
+    rig.settle()
+    rig.workers[0].terminate()
+    rig.workers[0].wait()
+    sent = rig.deliveries()
+    with db.writing(rig.engine) as connection:
+        for table in (mention, rollup):
+            connection.execute(delete(table))
+        connection.execute(delete(consumer_offset).where(consumer_offset.c.group == ANALYSIS))
+    rig.work()
+    rig.settle()
+    assert rig.deliveries() == sent, "nobody is told a second time"
+    rig.verify("20 tables emptied, log replayed", f"{sent} deliveries before and after")
