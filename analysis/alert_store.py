@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select, update
 
 from analysis import alerts, rules
 from analysis.alerts import Finding
-from vigie import clock, db, ids, outbox
-from vigie.db.tables import alert, mention, rule, webhook
+from vigie import clock, db, due, ids, outbox
+from vigie.db.tables import alert, rule, webhook
 from vigie.errors import NotFoundError
 from vigie.events import AlertRaised, AlertResolved, encode
 
@@ -35,7 +35,9 @@ def _of_negatives(connection: Connection, company_id: str, day: str, group: list
     findings: list[Finding] = []
     raised = _raised_on(connection, company_id, day) if group else set()
     for row in group:
-        finding = alerts.negative(row, raised)
+        finding = alerts.negative(row, ())
+        if finding.alert_id(company_id) not in raised:  # a replay raises what was raised, and not the day's besides
+            finding = alerts.negative(row, raised)
         raised.add(finding.alert_id(company_id))
         findings.append(finding)
     return findings
@@ -52,6 +54,7 @@ def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Fin
     db.upsert(connection, alert, rows)
     if tell:
         _tell(connection, company_id, [(row, raised(row)) for row in rows])
+        due.schedule(connection, due.ALERT_MAIL, [company_id] if rows else [])
     return len(rows)
 
 
@@ -145,9 +148,10 @@ def _by_day(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
 
 
 def _raised_on(connection: Connection, company_id: str, day: str) -> set[str]:
-    """The negative-mention alerts that the firm already has for that day."""
-    subjects = select(mention.c.id).where(mention.c.company_id == company_id, mention.c.day == day)
-    same_day = alert.c.company_id == company_id, alert.c.rule == alerts.NEGATIVE, alert.c.subject.in_(subjects)
+    """The negative-mention alerts that the firm already has for that day, told by the alerts alone: when mentions are
+    replayed into emptied tables, nobody is alerted of others than the first time."""
+    at = clock.midnight(date.fromisoformat(day))
+    same_day = alert.c.company_id == company_id, alert.c.rule == alerts.NEGATIVE, alert.c.happened_at == at
     return set(connection.scalars(select(alert.c.id).where(*same_day)))
 
 

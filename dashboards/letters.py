@@ -17,7 +17,7 @@ INVITED_FOR = timedelta(days=7)
 def sign_in(connection: Connection, settings: Settings, who: RowMapping, link: str, code: str) -> None:
     """The link and the six digits that somebody asked for."""
     values = {"link": _link(settings, link), "code": f"{code[:3]} {code[3:]}"}
-    _enqueue(connection, settings, None, who["email"], "sign_in", who["language"], ids.drawn("si"), values)
+    enqueue(connection, settings, None, who["email"], "sign_in", who["language"], ids.drawn("si"), values)
 
 
 def invite(
@@ -26,12 +26,12 @@ def invite(
     """Tell somebody that they belong to a firm now, with a link that opens its pages once within a week."""
     link = _link(settings, access.create_link(connection, who["id"], life=INVITED_FOR))
     values = {"link": link, "firm": firm["name"], "role": role, "by": by}
-    _enqueue(connection, settings, firm["id"], who["email"], "invited", who["language"], ids.drawn("in"), values)
+    enqueue(connection, settings, firm["id"], who["email"], "invited", who["language"], ids.drawn("in"), values)
 
 
 def welcome(connection: Connection, settings: Settings, firm: Mapping[str, Any], email: str, language: str) -> None:
     """A mail to try an address with."""
-    _enqueue(connection, settings, firm["id"], email, "welcome", language, ids.drawn("we"), {"firm": firm["name"]})
+    enqueue(connection, settings, firm["id"], email, "welcome", language, ids.drawn("we"), {"firm": firm["name"]})
 
 
 def send_due(engine: Engine, settings: Settings) -> int:
@@ -51,10 +51,10 @@ def _endpoint_off(connection: Connection, settings: Settings, hook: RowMapping) 
     values = {"firm": firm["name"], "url": hook["url"], "why": hook["off"]}
     for who in companies.recipients(connection, hook["company_id"]):
         event_id = ids.derived("endpoint_off", hook["id"], hook["failing_since"].isoformat(), who["email"])
-        _enqueue(connection, settings, firm["id"], who["email"], "endpoint_off", who["language"], event_id, values)
+        enqueue(connection, settings, firm["id"], who["email"], "endpoint_off", who["language"], event_id, values)
 
 
-def _enqueue(
+def enqueue(
     connection: Connection,
     settings: Settings,
     company_id: str | None,
@@ -64,7 +64,7 @@ def _enqueue(
     event_id: str,
     values: dict[str, Any],
 ) -> None:
-    """The template's first line is the subject."""
+    """A mail of that template, whose first line is the subject."""
     subject, _, body = i18n.render(f"mail/{template}.txt", language, **values).partition("\n")
     wire = weekly.plain(subject, body.strip() + "\n", weekly.sender(settings), email, event_id)
     outbox.enqueue(connection, [outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes())])

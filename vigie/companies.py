@@ -13,6 +13,7 @@ from vigie.errors import InvalidInputError, NotFoundError
 
 LANGUAGES = ("fr", "en")
 EDITIONS = ("owner", "team")
+ALERTS = ("none", "instant", "daily")
 # By these a text is known to speak of the firm: a new one decides its stored mentions anew.
 _TELLING = {"name", "aliases", "city", "siren", "sector", "website"}
 
@@ -91,7 +92,7 @@ def find(connection: Connection, name_or_id: str) -> RowMapping:
 def remove(connection: Connection, company_id: str) -> None:
     """Remove a firm and all that belongs to it."""
     connection.execute(company.delete().where(company.c.id == company_id))
-    for kind in (due.REPORT, due.SOURCES, due.RELEVANCE):
+    for kind in (due.REPORT, due.SOURCES, due.RELEVANCE, due.ALERT_MAIL):
         due.cancel(connection, kind, company_id)
 
 
@@ -129,11 +130,19 @@ def locations(connection: Connection, company_id: str) -> Sequence[RowMapping]:
 
 
 def add_recipient(
-    connection: Connection, company_id: str, address: str, *, edition: str = "owner", language: str = "fr"
+    connection: Connection,
+    company_id: str,
+    address: str,
+    *,
+    edition: str = "owner",
+    language: str = "fr",
+    alerts: str | None = None,
 ) -> None:
-    """Send that firm's weekly mail to `address` from now on."""
+    """Send that firm's weekly mail to `address` from now on, and its alerts: none, instant, daily, or as before."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
+    if alerts not in {None, *ALERTS}:
+        raise InvalidInputError(f"{alerts!r} is none of {', '.join(ALERTS)}")
     row = {
         "company_id": company_id,
         "email": check_email(address),
@@ -141,7 +150,8 @@ def add_recipient(
         "language": language,
         "created_at": clock.now(),
     }
-    db.upsert(connection, recipient, [row], update=("edition", "language"))
+    chosen = {"alerts": alerts} if alerts else {}
+    db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
 
 
 def check_email(given: str) -> str:

@@ -17,6 +17,8 @@ from vigie.db.tables import due
 POLL, REPORT, ALERTS, RELEVANCE, SOURCES, EXPIRY = "poll", "report", "alerts", "relevance", "sources", "expiry"
 # A webhook that was switched off, of which its owner must hear.
 ENDPOINT_OFF = "endpoint_off"
+# Alerts that wait to be mailed.
+ALERT_MAIL = "alert_mail"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,9 +59,16 @@ def turn_source(visit: Editing, source_id: str, done: Literal["pause", "resume"]
 
 
 @router.post("/recipients", response_class=HTMLResponse)
-def tell(visit: Managing, email: Email, edition: Annotated[Literal["owner", "team"], Form()]) -> RedirectResponse:
+def tell(
+    visit: Managing,
+    email: Email,
+    edition: Annotated[Literal["owner", "team"], Form()],
+    alerts: Annotated[Literal["none", "instant", "daily"], Form()] = "none",
+) -> RedirectResponse:
     with Trying(), db.writing(visit.engine) as connection:
-        companies.add_recipient(connection, visit.company_id, email, edition=edition, language=visit.language)
+        companies.add_recipient(
+            connection, visit.company_id, email, edition=edition, language=visit.language, alerts=alerts
+        )
     return visit.back("/settings", "#told")
 
 

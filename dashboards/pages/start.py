@@ -76,7 +76,7 @@ def drop(visit: Editing, files: list[UploadFile]) -> HTMLResponse:
 def write_to(visit: Managing, email: Annotated[str, Form(max_length=320)]) -> HTMLResponse:
     """Where to write each Monday, and a mail to try it at once."""
     with Trying(), db.writing(visit.engine) as connection:
-        companies.add_recipient(connection, visit.company_id, email, language=visit.language)
+        companies.add_recipient(connection, visit.company_id, email, language=visit.language, alerts="instant")
         person_id = people.add(connection, email, language=visit.language)
         people.grant(connection, person_id, visit.company_id, "owner", by=visit.who.name)
         letters.welcome(connection, visit.pages.settings, visit.firm, email.strip(), visit.language)

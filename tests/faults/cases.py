@@ -29,7 +29,11 @@ from vigie.events import Mention, Origin
 from vigie.log import ANALYSIS, MENTIONS, open_log
 from vigie.settings import Settings
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = [
+    pytest.mark.timeout(420),
+    # Sockets that kafka-python leaves to the garbage collector when a broker is torn away.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 RECOVERY = 60.0  # seconds, without touching our processes
 
 

@@ -92,6 +92,7 @@ def edit_company(
     website: str | None = None,
     alias: Annotated[list[str] | None, typer.Option(help="one more name; may be repeated")] = None,
     email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
+    alerts: Annotated[str | None, typer.Option(help="alerts to --email too: instant, daily, none")] = None,
     team_email: Annotated[list[str] | None, typer.Option(help="one more who receives the team's edition")] = None,
 ) -> None:
     """Change what is given.
@@ -110,7 +111,8 @@ def edit_company(
             given["aliases"] = [*row["aliases"], *alias]
         companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
         for address in email or []:
-            companies.add_recipient(connection, row["id"], address, language=language or row["language"])
+            spoken = language or row["language"]
+            companies.add_recipient(connection, row["id"], address, language=spoken, alerts=alerts)
         for address in team_email or []:
             spoken = language or row["language"]
             companies.add_recipient(connection, row["id"], address, edition="team", language=spoken)

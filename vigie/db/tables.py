@@ -127,6 +127,18 @@ recipient = Table(
     Column("edition", String(16), nullable=False),
     Column("language", String(8), nullable=False),
     Column("created_at", Instant, nullable=False),
+    # Whether alerts are mailed: none, instant or daily; and when they were last.
+    Column("alerts", String(16), nullable=False, server_default="none"),
+    Column("alerted_at", Instant),
+)
+
+# The alerts that each recipient was mailed.
+alerted = Table(
+    "alerted",
+    metadata,
+    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+    Column("email", String(320), primary_key=True),
+    Column("alert_id", String(64), primary_key=True),
 )
 
 # What was said, and what it says

@@ -1,0 +1,85 @@
+"""Alerts by mail: at once or once a day, several in one mail, never at night.
+
+A mail tells what was raised since the one before. At once means at most one mail an hour, between seven in the morning
+and nine in the evening of the firm; once a day means at seven.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, select, update
+
+from dashboards import letters, weekly
+from vigie import clock, companies, db, due, ids
+from vigie.db.tables import alert, alerted, recipient
+from vigie.settings import Settings
+
+MORNING, EVENING = time(7), time(21)
+_PAUSE = timedelta(hours=1)
+_FRESH = timedelta(days=7)
+_MOST = 20
+
+
+def send_due(engine: Engine, settings: Settings) -> int:
+    """Mail the alerts of the firms whose turn it is; how many firms that was."""
+    timers = due.claim(engine, due.ALERT_MAIL)
+    for timer in timers:
+        with db.writing(engine) as connection:
+            again_at = _tell_firm(connection, settings, timer.key)
+            due.finish(connection, timer, again_at=again_at)
+    return len(timers)
+
+
+def moment(how: str, told: datetime | None, now: datetime, timezone: str) -> datetime:
+    """The next moment at which somebody who was told at `told` may be told again. Pure."""
+    earliest = max(now, told + _PAUSE) if told else now
+    local = earliest.astimezone(clock.zone(timezone))
+    if how == "daily":
+        morning = local.replace(hour=MORNING.hour, minute=0, second=0, microsecond=0)
+        was_told = told is not None and told.astimezone(clock.zone(timezone)) >= morning
+        if local >= morning and not was_told and local - morning < _PAUSE:
+            return earliest
+        return (morning if local < morning else morning + timedelta(days=1)).astimezone(UTC)
+    if MORNING <= local.time() < EVENING:
+        return earliest
+    day = local if local.time() < MORNING else local + timedelta(days=1)
+    return day.replace(hour=MORNING.hour, minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def _tell_firm(connection: Connection, settings: Settings, company_id: str) -> datetime | None:
+    """Write to those whose moment it is; when the next is, if somebody waits."""
+    firm, now = dict(companies.get(connection, company_id)), db.present(connection)  # the timers' clock
+    waiting = []
+    for who in companies.recipients(connection, company_id):
+        if who["alerts"] == "none" or not (found := _raised_since(connection, company_id, who)):
+            continue
+        at = moment(who["alerts"], who["alerted_at"], now, firm["timezone"])
+        if at > now:
+            waiting.append(at)
+            continue
+        _write(connection, settings, firm, who, found)
+    return min(waiting, default=None)
+
+
+def _raised_since(connection: Connection, company_id: str, who: RowMapping) -> list[dict[str, Any]]:
+    """What this recipient does not know yet and nobody has dealt with, the latest first."""
+    told = select(alerted.c.alert_id).where(alerted.c.company_id == company_id, alerted.c.email == who["email"])
+    since = alert.c.raised_at > max(who["created_at"], db.present(connection) - _FRESH)
+    query = select(alert).where(alert.c.company_id == company_id, since, alert.c.resolved_at.is_(None))
+    query = query.where(alert.c.id.not_in(told))
+    return [dict(row) for row in connection.execute(query.order_by(alert.c.raised_at.desc(), alert.c.id)).mappings()]
+
+
+def _write(
+    connection: Connection, settings: Settings, firm: Mapping[str, Any], who: RowMapping, found: list[dict[str, Any]]
+) -> None:
+    page = weekly.page_of(settings, firm["id"])
+    values = {"firm": firm["name"], "alerts": found[:_MOST], "more": max(0, len(found) - _MOST),
+              "page": f"{page}/alerts" if page else None}  # fmt: skip
+    event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"])
+    letters.enqueue(connection, settings, firm["id"], who["email"], "alerts", who["language"], event_id, values)
+    ours = recipient.c.company_id == firm["id"], recipient.c.email == who["email"]
+    connection.execute(update(recipient).where(*ours).values(alerted_at=db.present(connection)))
+    rows = [{"company_id": firm["id"], "email": who["email"], "alert_id": one["id"]} for one in found]
+    db.upsert(connection, alerted, rows)
