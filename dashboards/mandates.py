@@ -65,6 +65,8 @@ def _owner(
     connection: Connection, settings: Settings, company_id: str, email: str, mandate: str, *, invite: bool
 ) -> None:
     owner_id = people.add(connection, email)
+    if owner_id in {row["person_id"] for row in people.of_company(connection, company_id)}:
+        return
     people.grant(connection, owner_id, company_id, "owner", by=mandate)
     companies.add_recipient(connection, company_id, email)
     if invite:

@@ -19,7 +19,8 @@ from vigie.errors import InvalidInputError, NotFoundError
 ROLES = ("owner", "adviser", "team")
 CODE_LIFE = timedelta(minutes=15)
 _PAUSE = timedelta(minutes=1)
-_MOST_TRIES = 5
+# Wrong tries that a day allows, new codes included: with one code a minute, five each would be 7,200 a day.
+_MOST_TRIES, _TRIES_LAST = 10, timedelta(days=1)
 
 
 def add(
@@ -97,17 +98,24 @@ def begin(connection: Connection, email: str, secret: str) -> tuple[RowMapping, 
     who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
     if who is None:
         return None
-    asked_at = connection.scalar(select(sign_in.c.asked_at).where(sign_in.c.person_id == who["id"]))
-    if asked_at is not None and asked_at > clock.now() - _PAUSE:
+    last = connection.execute(select(sign_in).where(sign_in.c.person_id == who["id"])).mappings().one_or_none()
+    if last is not None and last["asked_at"] > clock.now() - _PAUSE:
         return None
+    tries = last["tries"] if last is not None and last["asked_at"] > clock.now() - _TRIES_LAST else 0
     code = f"{secrets.randbelow(1_000_000):06d}"
-    row = {"person_id": who["id"], "code_hash": _sealed(who["id"], code, secret), "tries": 0, "asked_at": clock.now()}
+    row = {
+        "person_id": who["id"],
+        "code_hash": _sealed(who["id"], code, secret),
+        "tries": tries,
+        "asked_at": clock.now(),
+    }
     db.upsert(connection, sign_in, [row], update=("code_hash", "tries", "asked_at"))
     return who, access.create_link(connection, who["id"]), code
 
 
 def enter(connection: Connection, email: str, code: str, secret: str) -> str | None:
-    """A session for whoever shows the six digits in time; each try counts, and the right one uses them up."""
+    """A session for whoever shows the six digits in time. Each try counts, and the right one uses them up; after too
+    many only the link opens."""
     who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
     if who is None:
         return None
@@ -118,7 +126,7 @@ def enter(connection: Connection, email: str, code: str, secret: str) -> str | N
     kept = connection.scalar(select(sign_in.c.code_hash).where(sign_in.c.person_id == who["id"]))
     if not hmac.compare_digest(str(kept), _sealed(who["id"], code.strip().replace(" ", ""), secret)):
         return None
-    connection.execute(update(sign_in).where(sign_in.c.person_id == who["id"]).values(tries=_MOST_TRIES))
+    connection.execute(update(sign_in).where(sign_in.c.person_id == who["id"]).values(tries=0, code_hash=""))
     return access.create_session(connection, who["id"])
 
 

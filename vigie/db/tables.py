@@ -395,7 +395,7 @@ member = Table(
     Index(None, "person_id"),
 )
 
-# The six digits that a person was sent last; five wrong tries end them.
+# The six digits that a person was sent last, and how often somebody tried within a day.
 sign_in = Table(
     "sign_in",
     metadata,
