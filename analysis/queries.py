@@ -15,6 +15,7 @@ from analysis.wishes import OTHER
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
+_MOST_WORDS = 10
 _WORDED_WITHIN = timedelta(days=90)
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
@@ -30,6 +31,7 @@ class Filter:
     theme: str | None = None
     sentiment: str | None = None
     rating: float | None = None
+    # Words that title, text or author must all hold.
     q: str | None = None
     status: str | None = None
     assigned_to: str | None = None
@@ -270,7 +272,7 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
     same = (
         "id", "company_id", "location_id", "url", "author", "title", "text", "language", "rating", "rating_given",
         "experienced_at", "published_at", "published_at_known", "updated_at", "collected_at", "themes", "reply",
-        "status", "platform", "translation", "cut", "apart", "copy_of", "wishes", "contradicts",
+        "status", "assigned_to", "platform", "translation", "cut", "apart", "copy_of", "wishes", "contradicts",
     )  # fmt: skip
     removed = {"id": row["source_id"], "kind": "removed", "name": row["source_id"]}
     return {
@@ -305,8 +307,11 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'
         query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
     if wanted.q:
-        contains = f"%{_escaped(wanted.q.lower())}%"
-        query = query.where(func.lower(columns.text).like(contains, escape="\\"))
+        said = func.lower(
+            func.coalesce(columns.title, "") + " " + columns.text + " " + func.coalesce(columns.author, "")
+        )
+        for word in wanted.q.lower().split()[:_MOST_WORDS]:
+            query = query.where(said.like(f"%{_escaped(word)}%", escape="\\"))
     return query
 
 

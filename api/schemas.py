@@ -152,6 +152,7 @@ class Mention(BaseModel):
     relevance: Relevance
     reply: str | None
     status: str
+    assigned_to: str | None = None
     platform: str | None
     translation: str | None
     cut: bool

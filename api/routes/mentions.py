@@ -1,9 +1,9 @@
 """Mentions: read, pushed, judged."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query
 
 from analysis import queries, store
 from api import paging
@@ -34,17 +34,20 @@ def list_mentions(
     sentiment: Label | None = None,
     rating: Annotated[float | None, Query(ge=0, le=5)] = None,
     q: Words = None,
+    status: Annotated[Literal["new", "acknowledged", "done"] | None, Query()] = None,
+    assigned_to: Words = None,
     apart: Annotated[Apart | None, Query()] = None,
     limit: paging.Limit = 50,
     cursor: paging.Cursor = None,
 ) -> dict[str, Any]:
     """A firm's mentions, latest first; days are the firm's own, both included.
 
-    `apart` shows those that do not count: set aside, of an unverified sender, not yet confirmed, notes or copies.
+    `q` holds words that title, text or author must all hold. `apart` shows those that do not count: set aside, of an
+    unverified sender, not yet confirmed, notes or copies.
     """
     wanted = queries.Filter(
         first=first, last=last, source_id=source, location_id=location, theme=theme, sentiment=sentiment,
-        rating=rating, q=_plain(q), apart=apart,
+        rating=rating, q=_plain(q), status=status, assigned_to=_plain(assigned_to), apart=apart,
     )  # fmt: skip
     with db.reading(given.engine) as connection:
         rows = queries.mentions(connection, firm["id"], wanted, limit=limit, after=paging.decode(cursor))
@@ -61,7 +64,7 @@ def show_mention(mention_id: str, firm: Read, given: Given) -> dict[str, Any]:
         return queries.shown_mention(dict(row), queries.source_names(connection, firm["id"]))
 
 
-@router.post("", response_model=Pushed, status_code=status.HTTP_202_ACCEPTED)
+@router.post("", response_model=Pushed, status_code=202)
 def push_mentions(values: PushIn, firm: Edit, given: Given) -> dict[str, Any]:
     """Send mentions. What is answered 202 is durable; sending it again changes nothing."""
     found = [_found(at, one) for at, one in enumerate(values.mentions)]

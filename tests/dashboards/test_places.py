@@ -456,3 +456,13 @@ def test_who_changed_what_is_kept(client, house, firm):
         kept = [(row["by"], row["action"]) for row in audit.of_company(connection, firm["id"])]
     assert sorted(kept) == [("marie@example.fr", "handle"), ("our CRM", "change_company")]
     assert "marie@example.fr</td><td>handle" in client.get(f"/companies/{firm['id']}/settings").text
+
+
+def test_words_are_looked_for_in_title_text_and_author_alike(client, house, firm):
+    a_week(house, firm)
+    enter(client, house)
+    base = f"/companies/{firm['id']}/reviews"
+    assert "meilleure brioche" in client.get(f"{base}?q=nadia+BRIOCHE").text
+    assert "meilleure brioche" not in client.get(f"{base}?q=brioche+absent").text
+    assert "Attente horrible samedi" in client.get(f"{base}?q=samedi").text
+    assert client.get(f"{base}?q=100%25_%5C").status_code == 200
