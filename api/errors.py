@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from vigie.errors import InvalidInputError, NotFoundError, UnavailableError, VigieError
@@ -72,6 +73,11 @@ def install(app: FastAPI) -> None:
         if status >= 500:
             logger.warning("request_failed", path=request.url.path, error=str(error))
         return problem(status, title, str(error))
+
+    @app.exception_handler(DataError)
+    def not_storable(request: Request, error: DataError) -> JSONResponse:
+        """PostgreSQL takes no NUL in a text, wherever in a request it hides."""
+        return problem(422, "Not usable", "a value holds a character that cannot be stored")
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
