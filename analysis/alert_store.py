@@ -7,22 +7,25 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from analysis import alerts, rules
+from analysis import alerts, endpoints, rules
 from analysis.alerts import Finding
-from vigie import clock, db, due, ids, outbox
-from vigie.db.tables import alert, rule, webhook
+from vigie import clock, db, due, ids
+from vigie.db.tables import alert, rule
 from vigie.errors import NotFoundError
-from vigie.events import AlertRaised, AlertResolved, encode
+from vigie.events import AlertRaised, AlertResolved
 
 Row = dict[str, Any]
 _MOST_A_DAY = 10  # alerts of one rule that a firm wrote; a rule that is too wide must not drown the others
 
 
 def raise_for(connection: Connection, rows: list[Row]) -> None:
-    """The alerts of mentions that are not of the past: the negative ones, and those that a firm's own rules mean."""
+    """What follows from mentions that are not of the past: alerts of the negative ones and of those that a firm's own
+    rules mean, and what webhooks are told of each."""
     fresh = [row for row in rows if not row["silent"] and row["status"] == "new" and row["apart"] is None]
     if not fresh:
         return
+    for company_id, ids_ in _by_firm(fresh).items():
+        endpoints.tell_analysed(connection, company_id, ids_)
     own = _own_rules(connection, {row["company_id"] for row in fresh})
     for (company_id, day), group in _by_day(fresh).items():
         findings = _of_negatives(connection, company_id, day, [row for row in group if alerts.is_negative(row)])
@@ -53,7 +56,7 @@ def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Fin
     rows = [_alert_row(company_id, alert_id, one) for alert_id, one in found.items() if alert_id not in known]
     db.upsert(connection, alert, rows)
     if tell:
-        _tell(connection, company_id, [(row, raised(row)) for row in rows])
+        endpoints.tell(connection, company_id, [(raised(row), row) for row in rows])
         due.schedule(connection, due.ALERT_MAIL, [company_id] if rows else [])
     return len(rows)
 
@@ -120,8 +123,9 @@ def tell_resolved(connection: Connection, rows: Iterable[Row]) -> None:
     """Endpoints that ask for `alert.resolved` hear that these are over."""
     for row in rows:
         event_id = ids.derived("resolved", row["id"])
-        told = AlertResolved(id=event_id, time=row["resolved_at"], company_id=row["company_id"], alert=shown_alert(row))
-        _tell(connection, row["company_id"], [(row, told)])
+        shown = shown_alert(row)
+        told = AlertResolved(id=event_id, time=row["resolved_at"], company_id=row["company_id"], shown=shown)
+        endpoints.tell(connection, row["company_id"], [(told, row)])
 
 
 def shown_alert(row: Mapping[str, Any]) -> Row:
@@ -138,6 +142,13 @@ def shown_alert(row: Mapping[str, Any]) -> Row:
         "acknowledged_at": _iso(row["acknowledged_at"]),
         "resolved_at": _iso(row["resolved_at"]),
     }
+
+
+def _by_firm(rows: list[Row]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        groups[row["company_id"]].append(row["id"])
+    return groups
 
 
 def _by_day(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -171,31 +182,9 @@ def _alert_row(company_id: str, alert_id: str, finding: Finding) -> Row:
     }
 
 
-def _tell(connection: Connection, company_id: str, told: list[tuple[Row, AlertRaised]]) -> None:
-    """One delivery for each event and endpoint that asked for it; the event's id is the same for all of them."""
-    hooks = _hooks(connection, company_id) if told else []
-    meant = [(event, hook["id"]) for row, event in told for hook in hooks if wants(hook, row, event.TYPE)]
-    outbox.enqueue(connection, [delivery_of(event, hook_id) for event, hook_id in meant])
-
-
-def _hooks(connection: Connection, company_id: str) -> list[Row]:
-    on = webhook.c.company_id == company_id, ~webhook.c.paused, webhook.c.off.is_(None)
-    return [dict(hook) for hook in connection.execute(select(webhook).where(*on)).mappings()]
-
-
-def wants(hook: Mapping[str, Any], row: Mapping[str, Any], event: str = AlertRaised.TYPE) -> bool:
-    """Whether a webhook asked for such an event of such an alert."""
-    return event in hook["events"] and (hook["rules"] is None or row["rule"] in hook["rules"])
-
-
 def raised(row: Row) -> AlertRaised:
     """The event of an alert; its id is the alert's."""
-    return AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], alert=shown_alert(row))
-
-
-def delivery_of(event: AlertRaised, webhook_id: str) -> outbox.Delivery:
-    """An event on its way to a webhook."""
-    return outbox.delivery(outbox.WEBHOOK, event.company_id, webhook_id, event.id, encode(event))
+    return AlertRaised(id=row["id"], time=row["raised_at"], company_id=row["company_id"], shown=shown_alert(row))
 
 
 def _iso(moment: Any) -> str | None:

@@ -4,7 +4,7 @@ The numbers are of the week by publication, Monday to Sunday in the firm's time 
 since the last mail, marked as late, so that each mention is mailed once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -65,12 +65,14 @@ def facts(
     own: Mapping[date, Sums] | None = None,
     themes: Mapping[str, Mapping[date, Sums]] | None = None,
     done: Sequence[Facts] = (),
+    suggested: Collection[str] = (),
 ) -> Facts:
     """All that a weekly mail says. `days` reach back a year; `mentions` are the week's, set-aside ones left out.
 
     `own` are the days of the firm's own form, whose ratings are no public ones and stand apart; `themes` are the days
     of each theme, and under "" of all of them, without the form's. `done` is what the firm did, where this week is the
-    first to tell what came of it.
+    first to tell what came of it. `suggested` are the themes that its reader was asked to see to in the eight weeks
+    before: nobody is asked twice.
     """
     sums = _between(days, week.first, week.last)
     own = own or {}
@@ -92,7 +94,7 @@ def facts(
         "changes": changes(themes or {}, week.last),
         "done": list(done),
         "themes": _themes(mentions),
-        "actions": actions(mentions),
+        "actions": actions(mentions, suggested),
         "pride": _pride(mentions),
         "list": [*(_shown(one, late=False) for one in mentions), *(_shown(one, late=True) for one in late)],
         "sources": [
@@ -105,12 +107,12 @@ def facts(
     }  # fmt: skip
 
 
-def team_facts(firm: Row, week: Week, mentions: Sequence[Row]) -> Facts | None:
+def team_facts(firm: Row, week: Week, mentions: Sequence[Row], suggested: Collection[str] = ()) -> Facts | None:
     """What the team's edition says: the week's warmest words, those that praise the welcome first, and the subject of
     one habit to try. No count, no score, nobody's name under a complaint; None when there is nothing to say."""
     warm = [one for one in mentions if _is_warm(one)]
     warm.sort(key=lambda one: (not _praises_team(one), -(one["rating"] or 0), -one["score"]))
-    complained = _complaints(mentions)
+    complained = _complaints(mentions, suggested)
     if not warm and not complained:
         return None
     return {
@@ -121,6 +123,25 @@ def team_facts(firm: Row, week: Week, mentions: Sequence[Row]) -> Facts | None:
         "praise": [{"id": one["id"], "text": one["text"]} for one in warm[:_MOST_PRAISE]],
         "habit": complained[0]["theme"] if complained else None,
     }
+
+
+def suggestions(told: Facts) -> set[str]:
+    """The themes that a mail asked its reader to see to."""
+    habit = {told["habit"]} if told.get("habit") else set()
+    return habit | {one["theme"] for one in told.get("actions", ()) if one["kind"] == "theme"}
+
+
+def without_words(told: Facts, instead: str) -> Facts:
+    """The facts of a firm whose customers' words do not leave by mail; `instead` stands where an action quotes them."""
+    unnamed = {"text": instead, "title": None, "author": None, "reply": None, "url": None}
+    acts = [
+        {**one, "mention": {**one["mention"], **unnamed}} if one["kind"] == "reply" else {**one, "quotes": []}
+        for one in told.get("actions", ())
+    ]
+    kept = {name: value for name, value in told.items() if name not in {"list", "pride", "praise", "actions"}}
+    if "actions" not in told:
+        return {**kept, "praise": []}
+    return {**kept, "list": [], "pride": None, "actions": acts}
 
 
 def usual_a_week(days: Mapping[date, Sums], week: Week, since: date | None) -> float | None:
@@ -156,21 +177,24 @@ def compared(one: reputation.Comparison) -> Facts:
     return {**asdict(one), "difference": {"low": low, "high": high}}
 
 
-def actions(mentions: Sequence[Row]) -> list[Facts]:
-    """At most three things to do, and none when nothing asks for it."""
+def actions(mentions: Sequence[Row], suggested: Collection[str] = ()) -> list[Facts]:
+    """At most three things to do, and none when nothing asks for it; no theme that was `suggested` of late."""
     unanswered = [one for one in mentions if one["label"] == "negative" and not one["reply"] and one["status"] == "new"]
     worst = sorted(unanswered, key=lambda one: (one["rating"] if one["rating"] is not None else 2.5, one["score"]))
-    found: list[Facts] = [{"kind": "theme", **theme} for theme in _complaints(mentions)[:1]]
+    found: list[Facts] = [{"kind": "theme", **theme} for theme in _complaints(mentions, suggested)[:1]]
     found += [{"kind": "reply", "mention": _shown(one, late=False)} for one in worst]
     return found[:_MOST_ACTIONS]
 
 
-def _complaints(mentions: Sequence[Row]) -> list[Facts]:
-    """Themes that at least two unhappy mentions of the week name, with two quotes."""
+def _complaints(mentions: Sequence[Row], suggested: Collection[str]) -> list[Facts]:
+    """Themes that at least two unhappy mentions of the week name, with two quotes; none `suggested` of late."""
+    left_out = {GENERAL, *suggested}
     said: dict[str, list[Facts]] = {}
     for one in mentions:
+        if one["label"] != "negative":
+            continue
         for theme in one["themes"]:
-            if theme["label"] == "negative" and one["label"] == "negative" and theme["theme"] != GENERAL:
+            if theme["label"] == "negative" and theme["theme"] not in left_out:
                 quote = {"quote": theme["quote"], "mention_id": one["id"], "author": one["author"], "day": one["day"]}
                 said.setdefault(theme["theme"], []).append(quote)
     most_first = sorted(said.items(), key=lambda pair: -len(pair[1]))

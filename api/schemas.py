@@ -281,22 +281,61 @@ class Alerts(BaseModel):
     next_cursor: str | None
 
 
-Events = Annotated[list[Literal["alert.raised", "alert.resolved"]], Field(min_length=1, max_length=10)]
+Events = Annotated[
+    list[Literal["alert.raised", "alert.resolved", "mention.analysed", "report.ready"]],
+    Field(min_length=1, max_length=10),
+]
 _RULE = r"^(negative_mention|unusual_volume|sentiment_drop|source_failing|rule:ru_[a-z0-9]{1,60})$"
 Rules = Annotated[list[Annotated[str, Field(pattern=_RULE)]], Field(max_length=60)] | None
 
 
+class ConditionsIn(In):
+    location_id: Line | None = None
+    source_id: Line | None = None
+    theme: Literal[
+        "product", "service", "price", "waiting", "cleanliness", "ambience", "location", "communication", "aftercare",
+        "trust", "general",
+    ] | None = None  # fmt: skip
+    sentiment: Literal["negative", "neutral", "positive"] | None = None
+    rating_at_most: Annotated[float, Field(ge=0, le=5)] | None = None
+    keyword: Annotated[str, BeforeValidator(_storable), Field(max_length=300)] | None = Field(
+        None, examples=['attente et (froid ou tiède) sauf "plat froid"']
+    )
+
+
+Url = Annotated[str, Field(max_length=2_000, pattern=r"^https?://")]
+Headers = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=2_000)]]
+
+
 class WebhookIn(In):
-    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://")]
+    """Either a `url`, or a `recipe` with the `values` that it asks for."""
+
+    url: Url | None = None
     events: Events = ["alert.raised"]
     rules: Rules = Field(None, description="alerts of these rules only; all if left out")
+    mentions: ConditionsIn | None = Field(None, description="`mention.analysed` of these only; all if left out")
+    recipe: Annotated[str, Field(max_length=32)] | None = Field(None, examples=["hubspot"])
+    values: dict[Line, Text] = Field({}, description="what the recipe asks for: GET /recipes says what")
+    template: dict[str, Any] | None = Field(
+        None, description="sent in the event's place", examples=[{"text": "{firm}: {title}", "stars": "{rating}"}]
+    )
+    headers: Headers = Field({}, description="sent besides, such as an API key; never shown again")
 
 
 class WebhookChange(In):
-    url: Annotated[str, Field(max_length=2_000, pattern=r"^https?://")] | None = None
+    url: Url | None = None
     events: Events | None = None
     rules: Rules = None
+    mentions: ConditionsIn | None = None
     paused: bool | None = None
+
+
+class Recipe(BaseModel):
+    name: str
+    title: str
+    does: str
+    documentation: str
+    asks: dict[str, str]
 
 
 class Webhook(BaseModel):
@@ -304,6 +343,8 @@ class Webhook(BaseModel):
     url: str
     events: list[str]
     rules: list[str] | None
+    mentions: dict[str, Any] | None
+    recipe: str | None
     paused: bool
     off: Literal["gone", "failing"] | None
     failing_since: datetime | None
@@ -349,20 +390,6 @@ class Delivery(BaseModel):
 class Deliveries(BaseModel):
     items: list[Delivery]
     next_cursor: str | None
-
-
-class ConditionsIn(In):
-    location_id: Line | None = None
-    source_id: Line | None = None
-    theme: Literal[
-        "product", "service", "price", "waiting", "cleanliness", "ambience", "location", "communication", "aftercare",
-        "trust", "general",
-    ] | None = None  # fmt: skip
-    sentiment: Literal["negative", "neutral", "positive"] | None = None
-    rating_at_most: Annotated[float, Field(ge=0, le=5)] | None = None
-    keyword: Annotated[str, BeforeValidator(_storable), Field(max_length=300)] | None = Field(
-        None, examples=['attente et (froid ou tiède) sauf "plat froid"']
-    )
 
 
 class RuleIn(In):

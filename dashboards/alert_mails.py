@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
+from analysis import endpoints
 from dashboards import letters, weekly
 from vigie import clock, companies, db, due, ids
 from vigie.db.tables import alert, alerted, recipient
@@ -75,6 +76,8 @@ def _write(
     connection: Connection, settings: Settings, firm: Mapping[str, Any], who: RowMapping, found: list[dict[str, Any]]
 ) -> None:
     page = weekly.page_of(settings, firm["id"])
+    if endpoints.is_medical(firm["sector"]):
+        found = [endpoints.alert_without_words(one) for one in found]
     values = {"firm": firm["name"], "alerts": found[:_MOST], "more": max(0, len(found) - _MOST),
               "page": f"{page}/alerts" if page else None}  # fmt: skip
     event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"])

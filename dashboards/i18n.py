@@ -83,6 +83,17 @@ def render(template: str, language: str, **values: Any) -> str:
     return environment(language).get_template(template).render(**values)
 
 
+def alert_words(alert: Mapping[str, Any], language: str) -> tuple[str, str]:
+    """An alert's title and its sentence, in plain text."""
+    words = environment(language).get_template("mail/alert.txt").module
+    return str(words.title(alert)).strip(), str(words.sentence(alert)).strip()  # type: ignore[attr-defined]
+
+
+def event(name: str, language: str) -> str:
+    """The title of an event that is no new alert."""
+    return _named(name, language, _EVENTS)
+
+
 def number(value: float, language: str, digits: int = 1) -> str:
     """`4,3` in French, `4.3` in English; no needless zero."""
     return str(format_decimal(round(value, digits), locale=language))
@@ -284,6 +295,13 @@ _FINDINGS = {
     "no_opening_hours": _("No opening hours that can be read."),
     "no_address": _("No address that a search engine could read."),
     "no_business_data": _("No data that tell search engines what your firm is (LocalBusiness)."),
+}
+
+# What a webhook is told of, besides alerts.
+_EVENTS = {
+    "mention.analysed": _("A new mention"),
+    "report.ready": _("The week's mail is ready"),
+    "alert.resolved": _("Over: %(alert)s"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from analysis import markers, queries, report
+from analysis import endpoints, markers, queries, report
 from analysis.report import Facts, Week
 from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
@@ -21,6 +21,7 @@ from vigie.settings import Settings
 OWNER, TEAM = "owner", "team"
 _TEMPLATES = {OWNER: ("mail/subject.txt", "mail/weekly"), TEAM: ("mail/team_subject.txt", "mail/team")}
 _MOST_LISTED = 200
+_NOT_TWICE_WITHIN = 8  # weeks
 _MOST_SUBJECT = 76
 _LOOKED_BACK = 371  # days: the year that is compared, as it stood a week ago too
 
@@ -66,6 +67,8 @@ def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], week: Week
         for who, facts, delivery in deliveries:
             _keep(connection, firm["id"], week, who["edition"], who["email"], facts)
             outbox.enqueue(connection, [delivery])
+        if any(who["edition"] == OWNER for who, _, _ in deliveries):
+            endpoints.tell_ready(connection, firm["id"], week.name, clock.now())
     return len(deliveries)
 
 
@@ -74,7 +77,8 @@ def gather_edition(
 ) -> Facts | None:
     """The facts of one edition; None where the team's has nothing to say, and is not sent."""
     if edition == TEAM:
-        return report.team_facts(firm, week, _of_week(connection, firm, week, None))
+        suggested = _suggested(connection, firm, week, TEAM, recipient)
+        return report.team_facts(firm, week, _of_week(connection, firm, week, None), suggested)
     return gather(connection, firm, week, recipient=recipient)
 
 
@@ -94,6 +98,7 @@ def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recip
         queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last, forms=True),
         queries.by_theme(connection, firm["id"], week.last - timedelta(days=_LOOKED_BACK), week.last),
         markers.fresh(connection, firm["id"], week.last),
+        _suggested(connection, firm, week, OWNER, recipient),
     )
 
 
@@ -145,11 +150,26 @@ def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowM
     event_id = ids.derived("report", firm["id"], edition, week.name, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
     page = page_of(settings, firm["id"])
+    if endpoints.is_medical(firm["sector"]):
+        instead = i18n.translations(who["language"]).gettext("What was said can be read on Vigie's page only.")
+        facts = report.without_words(facts, instead)
     mail = render(facts, who["language"], page=page, leave=leave, edition=edition)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
     return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes())
+
+
+def _suggested(
+    connection: Connection, firm: Mapping[str, Any], week: Week, edition: str, email: str | None
+) -> set[str]:
+    """What the mails of the eight weeks before asked this recipient to see to."""
+    earlier = [Week(week.first - timedelta(weeks=back)).name for back in range(1, _NOT_TWICE_WITHIN + 1)]
+    told = select(report_table.c.snapshot).where(
+        report_table.c.company_id == firm["id"], report_table.c.edition == edition,
+        report_table.c.recipient == email, report_table.c.period.in_(earlier),
+    )  # fmt: skip
+    return {theme for one in connection.scalars(told) for theme in report.suggestions(one)}
 
 
 def _of_week(

@@ -63,10 +63,18 @@ def test_the_schemas_name_the_fields_that_are_sent():
     assert set(sent["data"]["source"]) == set(schema["properties"]["source"]["properties"])
     assert set(sent["data"]["mentions"][0]) == set(schema["properties"]["mentions"]["items"]["properties"])
     alert = json.loads((ROOT / "vigie/schemas/alert.raised.1.json").read_text())
-    assert events.envelope(AlertRaised(id="a", time=now, company_id="c", alert={}))["dataschema"] == alert["$id"]
+    assert events.envelope(AlertRaised(id="a", time=now, company_id="c", shown={}))["dataschema"] == alert["$id"]
 
 
 def test_the_page_of_sources_is_that_of_the_registry():
     from ingest.describe import page
 
     assert (ROOT / "docs/sources.md").read_text() == page(), "python -m ingest.describe"
+
+
+def test_the_page_on_crms_names_every_recipe_and_every_name_of_a_template():
+    from api.webhooks import recipes, templates
+
+    said = (ROOT / "docs/crm.md").read_text()
+    assert [name for name in recipes.shipped() if f"| `{name}` |" not in said] == []
+    assert [name for name in templates.NAMES if f"{{{name}}}" not in said] == []

@@ -102,19 +102,26 @@ class MentionsCollected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRaised:
-    """A rule found something that its owner should know. `data` is the alert as the API shows it."""
+class Told:
+    """What a firm's webhooks may ask to be told of. `shown` is the alert, mention or report as the API shows it."""
 
-    TYPE: ClassVar[str] = "alert.raised"
+    TYPE: ClassVar[str]
     VERSION: ClassVar[int] = 1
 
     id: str
     time: datetime
     company_id: str
-    alert: Data
+    shown: Data
 
     def data(self) -> Data:
-        return self.alert
+        return self.shown
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised(Told):
+    """A rule found something that its owner should know."""
+
+    TYPE: ClassVar[str] = "alert.raised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,22 @@ class AlertResolved(AlertRaised):
     TYPE: ClassVar[str] = "alert.resolved"
 
 
-Event = MentionsCollected | AlertRaised | AlertResolved
+@dataclass(frozen=True, slots=True)
+class MentionAnalysed(Told):
+    """A mention that is not of the past was read and stored for the first time."""
+
+    TYPE: ClassVar[str] = "mention.analysed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReady(Told):
+    """The owner's mail of a week was made."""
+
+    TYPE: ClassVar[str] = "report.ready"
+
+
+Event = MentionsCollected | Told
+TOLD: dict[str, type[Told]] = {kind.TYPE: kind for kind in (AlertRaised, AlertResolved, MentionAnalysed, ReportReady)}
 
 # (type, version) → its data in the next version. Old events stay readable for as long as a log may hold them.
 # Version 2 adds fields; it is a version because a release that ignored `apart` would count what must not count.
@@ -160,9 +182,8 @@ def decode(value: bytes | None) -> Event:
         "company_id": company_id,
     }
     data = _upgraded(attributes)
-    for kind in (AlertRaised, AlertResolved):
-        if attributes["type"] == kind.TYPE:
-            return kind(alert=data, **common)
+    if kind := TOLD.get(attributes["type"]):
+        return kind(shown=data, **common)
     return _mentions_collected(data, common)
 
 
@@ -182,19 +203,19 @@ def _attributes(value: bytes | None) -> Data:
 
 
 def _upgraded(attributes: Data) -> Data:
-    kind, (_, _, version_text) = attributes["type"], attributes["dataschema"].rpartition(":")
-    known = {event.TYPE: event.VERSION for event in (MentionsCollected, AlertRaised, AlertResolved)}
-    if kind not in known:
-        raise UndecodableError(f"unknown event type {kind[:80]!r}")
+    name, (_, _, version_text) = attributes["type"], attributes["dataschema"].rpartition(":")
+    known = {MentionsCollected.TYPE: MentionsCollected.VERSION} | {kind.TYPE: kind.VERSION for kind in TOLD.values()}
+    if name not in known:
+        raise UndecodableError(f"unknown event type {name[:80]!r}")
     if not version_text.isascii() or not version_text.isdigit() or len(version_text) > 4:
         raise UndecodableError(f"dataschema names no version: {attributes['dataschema'][:80]!r}")
     data, version = attributes.get("data"), int(version_text)
     if not isinstance(data, dict):
         raise UndecodableError("data is not an object")
-    while (kind, version) in UPGRADES:
-        data, version = UPGRADES[kind, version](data), version + 1
-    if version != known[kind]:
-        raise UndecodableError(f"{kind} has version {version}; this release reads up to {known[kind]}")
+    while (name, version) in UPGRADES:
+        data, version = UPGRADES[name, version](data), version + 1
+    if version != known[name]:
+        raise UndecodableError(f"{name} has version {version}; this release reads up to {known[name]}")
     return data
 
 

@@ -9,14 +9,21 @@ from sqlalchemy import RowMapping
 
 from api import paging
 from api.auth import Manage
-from api.schemas import Deliveries, NewWebhook, Replayed, Secret, Started, Webhook, WebhookChange, WebhookIn
+from api.schemas import Deliveries, NewWebhook, Recipe, Replayed, Secret, Started, Webhook, WebhookChange, WebhookIn
 from api.services import Given
-from api.webhooks import store
+from api.webhooks import recipes, store
 from ingest.http import check_address
 from vigie import db
 from vigie.errors import InvalidInputError, SourceError
 
 router = APIRouter(prefix="/companies/{company_id}/webhooks", tags=["webhooks"])
+
+
+@router.get("/recipes", response_model=list[Recipe])
+def list_recipes(firm: Manage) -> list[dict[str, Any]]:
+    """The CRMs and team chats that are spoken to without any code, and what each asks for."""
+    shown = ("name", "title", "does", "documentation", "asks")
+    return [{name: getattr(one, name) for name in shown} for one in recipes.shipped().values()]
 
 
 @router.get("", response_model=list[Webhook])
@@ -28,10 +35,23 @@ def list_webhooks(firm: Manage, given: Given) -> Sequence[RowMapping]:
 
 @router.post("", response_model=NewWebhook, status_code=status.HTTP_201_CREATED)
 def create_webhook(values: WebhookIn, firm: Manage, given: Given) -> dict[str, Any]:
-    """Send alerts there from now on. The secret is shown this once."""
-    _check(values.url)
+    """Send events there from now on. The secret is shown this once."""
+    url, headers, template = _prepared(values)
+    _check(url)
+    mentions = values.mentions.model_dump(exclude_none=True) if values.mentions else None
     with db.writing(given.engine) as connection:
-        webhook_id, secret = store.add(connection, given.vault, firm["id"], values.url, values.events, values.rules)
+        webhook_id, secret = store.add(
+            connection,
+            given.vault,
+            firm["id"],
+            url,
+            values.events,
+            rules=values.rules,
+            mentions=mentions,
+            recipe=values.recipe,
+            template=template,
+            headers=headers,
+        )
         return {**store.of_firm(connection, firm["id"], webhook_id), "secret": secret}
 
 
@@ -92,6 +112,17 @@ def replay_since(webhook_id: str, since: AwareDatetime, firm: Manage, given: Giv
     """Send every alert raised since then again, each under its own `webhook-id`."""
     with db.writing(given.engine) as connection:
         return {"count": store.replay_since(connection, firm["id"], webhook_id, since)}
+
+
+def _prepared(values: WebhookIn) -> tuple[str, dict[str, str], Any]:
+    """The address, headers and template that were given, or that a recipe makes of what was."""
+    if values.recipe is None:
+        if values.url is None or values.values:
+            raise InvalidInputError("a webhook needs a url, or a recipe with the values that it asks for")
+        return values.url, values.headers, values.template
+    if values.url or values.headers or values.template:
+        raise InvalidInputError("a recipe brings its own url, headers and template")
+    return recipes.named(values.recipe).prepare(values.values)
 
 
 def _check(url: str) -> None:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, update
 
-from analysis.alert_store import delivery_of, raised, wants
+from analysis import endpoints
+from analysis.alert_store import raised
+from analysis.rules import conditions
+from api.webhooks import templates
 from vigie import clock, due, ids, outbox
-from vigie.db.tables import alert, attempt, webhook
+from vigie.db.tables import alert, attempt, company, webhook
 from vigie.db.tables import outbox as table
-from vigie.errors import NotFoundError
+from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import AlertRaised
 from vigie.outbox import Delivery
 from vigie.secrets import Vault
@@ -36,10 +39,22 @@ def add(
     vault: Vault,
     company_id: str,
     url: str,
-    events: Sequence[str],
+    events: Sequence[str] = (AlertRaised.TYPE,),
+    *,
     rules: Sequence[str] | None = None,
+    mentions: Mapping[str, Any] | None = None,
+    recipe: str | None = None,
+    template: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[str, str]:
-    """A new webhook; its id, and its secret (`whsec_` and 32 random bytes), which is not shown again."""
+    """A new webhook; its id, and its secret (`whsec_` and 32 random bytes), which is not shown again.
+
+    `headers` and a recipe's template may hold keys, so the former are encrypted and the latter is not shown.
+    Raises `InvalidInputError` for a template, headers or conditions that cannot be used.
+    """
+    templates.check(template, headers or {})
+    if mentions is not None:
+        conditions(mentions)
     webhook_id = ids.drawn("wh")
     secret = _new_secret()
     connection.execute(
@@ -50,6 +65,10 @@ def add(
             secret=vault.encrypt(secret),
             events=list(events),
             rules=None if rules is None else list(rules),
+            mentions=mentions,
+            recipe=recipe,
+            template=None if template is None else vault.encrypt(json.dumps(template)),
+            headers=vault.encrypt(json.dumps(dict(headers))) if headers else None,
             created_at=clock.now(),
         )
     )
@@ -71,7 +90,11 @@ def remove(connection: Connection, company_id: str, webhook_id: str) -> None:
 
 def change(connection: Connection, company_id: str, webhook_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Change url, events, rules or paused. One that is taken up again is no longer off, and starts afresh."""
-    of_firm(connection, company_id, webhook_id)
+    hook = of_firm(connection, company_id, webhook_id)
+    if "url" in values and hook["headers"]:
+        raise InvalidInputError("this webhook sends a key: for another address, make a new one")
+    if values.get("mentions") is not None:
+        conditions(values["mentions"])
     if values.get("paused") is False or "url" in values:
         values = {**values, "off": None, "failing_since": None, "resting_until": None}
     if values:
@@ -99,17 +122,27 @@ def signing_secrets(hook: Mapping[str, Any], vault: Vault) -> list[str]:
     return [vault.decrypt(one) for one in both]
 
 
+def own_headers(hook: Mapping[str, Any], vault: Vault) -> dict[str, str]:
+    """The headers that the firm or a recipe set."""
+    return dict(json.loads(vault.decrypt(hook["headers"]))) if hook["headers"] else {}
+
+
+def template_of(hook: Mapping[str, Any], vault: Vault) -> Any:
+    """What is sent in the event's place; None for the event itself."""
+    return json.loads(vault.decrypt(hook["template"])) if hook["template"] else None
+
+
 def test(connection: Connection, company_id: str, webhook_id: str) -> str:
     """Send an alert that says it is a test, signed as the real ones; the delivery's id."""
-    of_firm(connection, company_id, webhook_id)
+    hook = of_firm(connection, company_id, webhook_id)
     moment = clock.now()
     shown: dict[str, Any] = {
         "id": ids.drawn("test"), "company_id": company_id, "rule": "test", "facts": {"quote": "Ceci est un essai."},
         "mention_ids": [], "happened_at": moment.isoformat(), "raised_at": moment.isoformat(), "resolved_at": None,
         "test": True,
     }  # fmt: skip
-    event = AlertRaised(id=shown["id"], time=moment, company_id=company_id, alert=shown)
-    sent = delivery_of(event, webhook_id)
+    event = AlertRaised(id=shown["id"], time=moment, company_id=company_id, shown=shown)
+    sent = endpoints.delivery(event, hook)
     outbox.enqueue(connection, [sent])
     return sent.id
 
@@ -160,7 +193,8 @@ def replay_since(connection: Connection, company_id: str, webhook_id: str, since
     hook = of_firm(connection, company_id, webhook_id)
     since_then = select(alert).where(alert.c.company_id == company_id, alert.c.raised_at >= since)
     rows = [dict(row) for row in connection.execute(since_then.order_by(alert.c.raised_at)).mappings()]
-    sent = [delivery_of(raised(row), webhook_id) for row in rows if wants(hook, row)]
+    told = [(raised(row), row) for row in rows]
+    sent = [endpoints.delivery(event, hook) for event, row in told if endpoints.wants(hook, event, row)]
     outbox.enqueue(connection, sent)
     return outbox.again(connection, [one.id for one in sent])
 
@@ -174,8 +208,9 @@ def of_firm(connection: Connection, company_id: str, webhook_id: str) -> dict[st
 
 
 def find(connection: Connection, webhook_id: str) -> dict[str, Any] | None:
-    """The webhook, whosever it is."""
-    row = connection.execute(select(webhook).where(webhook.c.id == webhook_id)).mappings().one_or_none()
+    """The webhook, whosever it is, with its firm's `sector`."""
+    query = select(webhook, company.c.sector).join(company, company.c.id == webhook.c.company_id)
+    row = connection.execute(query.where(webhook.c.id == webhook_id)).mappings().one_or_none()
     return dict(row) if row else None
 
 

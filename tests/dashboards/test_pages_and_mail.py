@@ -222,6 +222,44 @@ def test_each_mention_is_mailed_once_and_a_late_one_is_marked(house, firm):
     assert facts["mentions"] == 0, "the numbers are of the week by publication"
 
 
+def test_nobody_is_asked_the_same_twice_in_eight_weeks(house, firm):
+    weeks = [Week(LAST_WEEK.first - timedelta(weeks=9 - later)) for later in (0, 1, 8, 9)]
+    for week in weeks:
+        monday = datetime.combine(week.first, datetime.min.time(), UTC) + timedelta(hours=12)
+        said = [f"Attente horrible, {n} fois de trop, le {week.first}." for n in (2, 3)]
+        hear(house, firm, *(Found(text=one, rating=1, published_at=monday) for one in said))
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "marie@example.fr")
+    weekly.send(house.engine, house.settings, firm, weeks[0])
+
+    def asked(week):
+        with db.reading(house.engine) as connection:
+            facts = weekly.gather(connection, firm, week, recipient="marie@example.fr")
+        return [one["theme"] for one in facts["actions"] if one["kind"] == "theme"]
+
+    assert [asked(week) for week in weeks[1:]] == [[], [], ["waiting"]]
+    with db.reading(house.engine) as connection:
+        shown = weekly.gather(connection, firm, weeks[1])
+    assert shown["actions"][0]["kind"] == "theme", "the page is for those who come and look"
+
+
+@pytest.mark.parametrize("edition", ["owner", "team"])
+def test_patients_words_do_not_leave_by_mail(house, edition):
+    with db.writing(house.engine) as connection:
+        company_id = companies.add(connection, "Cabinet Durand", sector="86.23Z")
+        firm = dict(companies.get(connection, company_id))
+        companies.add_recipient(connection, company_id, "cabinet@example.fr", edition=edition)
+    a_week(house, firm)
+    weekly.send(house.engine, house.settings, firm, LAST_WEEK)
+    deliver(house)
+    (path,) = outbox_of(house)
+    wire = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+    said = "".join(part.get_content() for part in wire.iter_parts())
+    assert "Cabinet Durand" in said
+    for words in ("brioche", "horrible", "interminable", "Sandrine", "Nadia", "Paul"):
+        assert words not in said
+
+
 def test_monday_comes_by_the_timer_once(house, firm):
     with db.writing(house.engine) as connection:
         companies.add_recipient(connection, firm["id"], "marie@example.fr")
@@ -317,6 +355,7 @@ def test_every_text_is_translated():
             i18n._FAULTS,
             i18n._GROUNDS,
             i18n._NOTICES,
+            i18n._EVENTS,
         )
         for text in names.values()
     }

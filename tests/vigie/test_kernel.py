@@ -165,7 +165,7 @@ def test_one_unusable_mention_leaves_the_others():
 
 
 def test_an_alert_comes_back_as_it_was_sent():
-    event = AlertRaised(id="a1", time=NOON, company_id="co_1", alert={"rule": "negative_mention"})
+    event = AlertRaised(id="a1", time=NOON, company_id="co_1", shown={"rule": "negative_mention"})
     assert decode(encode(event)) == event
 
 

@@ -1,20 +1,16 @@
-"""What a host needs: migrations, keys, webhooks, dead letters, a doctor."""
+"""What a host needs: migrations, keys, dead letters, a doctor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vigie.cli.companies import AsJson, Company
+from vigie.cli.companies import AsJson
 from vigie.cli.house import House, listed, opened, say, tell
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    pass
 
 token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
-webhook = typer.Typer(no_args_is_help=True, help="Where alerts are sent, and what came of it.")
 deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
 
 
@@ -23,7 +19,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
     app.command()(reread)
     app.add_typer(token, name="token")
-    app.add_typer(webhook, name="webhook")
     app.add_typer(deadletters, name="deadletters")
 
 
@@ -82,137 +77,6 @@ def create_link() -> None:
 
     with opened() as house:
         say(one_time_link(house))
-
-
-@webhook.command("add")
-def add_webhook(company: Company, url: str) -> None:
-    """Send alerts to URL from now on. Prints the webhook's id and, this once, its secret.
-
-    Example: vigie webhook add "Boulangerie Mercier" https://crm.example.fr/hooks/vigie
-    """
-    from api.webhooks import store
-    from ingest.http import check_address
-    from vigie import companies, db
-    from vigie.secrets import Vault
-
-    check_address(url)
-    with opened() as house, db.writing(house.engine) as connection:
-        company_id = companies.find(connection, company)["id"]
-        webhook_id, secret = store.add(connection, Vault(house.settings.secret()), company_id, url, ["alert.raised"])
-    say(webhook_id)
-    say(secret)
-
-
-@webhook.command("list")
-def list_webhooks(company: Company, as_json: AsJson = False) -> None:
-    """List a firm's webhooks."""
-    from api.webhooks import store
-    from vigie import companies, db
-
-    with opened() as house, db.reading(house.engine) as connection:
-        rows = store.of_company(connection, companies.find(connection, company)["id"])
-    listed([{name: row[name] for name in ("id", "url", "paused")} for row in rows], as_json)
-
-
-@webhook.command("remove")
-def remove_webhook(company: Company, webhook_id: str) -> None:
-    """Send nothing there any more."""
-    from api.webhooks import store
-
-    with _webhooks_of(company) as (_, connection, company_id):
-        store.remove(connection, company_id, webhook_id)
-
-
-@webhook.command("pause")
-def pause_webhook(company: Company, webhook_id: str) -> None:
-    """Send nothing there until it is resumed; `replay` sends what was missed."""
-    from api.webhooks import store
-
-    with _webhooks_of(company) as (_, connection, company_id):
-        store.change(connection, company_id, webhook_id, {"paused": True})
-
-
-@webhook.command("resume")
-def resume_webhook(company: Company, webhook_id: str) -> None:
-    """Take up again a webhook that was paused, or that went off because it failed for days."""
-    from api.webhooks import store
-
-    with _webhooks_of(company) as (_, connection, company_id):
-        store.change(connection, company_id, webhook_id, {"paused": False})
-
-
-@webhook.command("rotate")
-def rotate_webhook(company: Company, webhook_id: str) -> None:
-    """Print a new secret, this once. For a day the former one signs too."""
-    from api.webhooks import store
-    from vigie.secrets import Vault
-
-    with _webhooks_of(company) as (house, connection, company_id):
-        say(store.rotate(connection, Vault(house.settings.secret()), company_id, webhook_id))
-
-
-@webhook.command("test")
-def test_webhook(company: Company, webhook_id: str) -> None:
-    """Send an alert that says it is a test, signed as the real ones. Prints the delivery's id."""
-    from api.webhooks import store
-
-    with _webhooks_of(company) as (_, connection, company_id):
-        say(store.test(connection, company_id, webhook_id))
-
-
-@webhook.command("deliveries")
-def list_deliveries(company: Company, webhook_id: str, as_json: AsJson = False) -> None:
-    """List the last fifty deliveries and what became of them."""
-    from api.webhooks import store
-
-    with _webhooks_of(company) as (_, connection, company_id):
-        rows = store.deliveries(connection, company_id, webhook_id)
-    listed(
-        [
-            {
-                "id": row["id"],
-                "created_at": f"{row['created_at']:%Y-%m-%d %H:%M}",
-                "state": row["state"],
-                "attempts": len(row["attempts"]),
-                "error": row["error"] or "",
-            }
-            for row in rows
-        ],
-        as_json,
-    )
-
-
-@webhook.command("replay")
-def replay_webhook(
-    company: Company,
-    webhook_id: str,
-    delivery: Annotated[str | None, typer.Option(help="one delivery, by its id")] = None,
-    since: Annotated[datetime | None, typer.Option(help="or all alerts since a day", formats=["%Y-%m-%d"])] = None,
-) -> None:
-    """Send one delivery again, or all alerts since a day; each keeps its `webhook-id`.
-
-    Example: vigie webhook replay "Boulangerie Mercier" wh_… --since 2026-11-01
-    """
-    from api.webhooks import store
-
-    if (delivery is None) == (since is None):
-        raise typer.BadParameter("give --delivery or --since")
-    with _webhooks_of(company) as (_, connection, company_id):
-        if since is not None:
-            count = store.replay_since(connection, company_id, webhook_id, since.replace(tzinfo=UTC))
-        else:
-            store.replay(connection, company_id, webhook_id, delivery or "")
-            count = 1
-    say(f"{count} handed over; `vigie deliver` sends them")
-
-
-@contextmanager
-def _webhooks_of(company: str) -> Iterator[tuple[House, "Connection", str]]:
-    """The house, a transaction, and the firm's id."""
-    from vigie import companies, db
-
-    with opened() as house, db.writing(house.engine) as connection:
-        yield house, connection, companies.find(connection, company)["id"]
 
 
 @deadletters.command("list")

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from vigie import db, health, heartbeat
 from vigie.cli.house import House
@@ -103,13 +105,17 @@ def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
 def make_senders(house: House) -> Mapping[str, Sender]:
     """How each kind of delivery leaves."""
     from api.webhooks.deliver import WebhookSender
+    from dashboards import told
     from dashboards.mailer import mail_sender
     from vigie.log.sender import TopicSender
     from vigie.secrets import Vault
 
+    def values(connection: Connection, event: dict[str, Any]) -> Mapping[str, Any]:
+        return told.values(connection, house.settings, event)
+
     vault = Vault(house.settings.secret())
     return {
-        WEBHOOK: WebhookSender(house.engine, vault, allow_hosts=house.settings.allow_hosts),
+        WEBHOOK: WebhookSender(house.engine, vault, values, allow_hosts=house.settings.allow_hosts),
         MAIL: mail_sender(house.settings),
         TOPIC: TopicSender(house.log),
     }

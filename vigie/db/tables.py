@@ -494,6 +494,12 @@ webhook = Table(
     Column("events", JSON, nullable=False),
     # Alerts of these rules only; null for all.
     Column("rules", JSON),
+    # Of `mention.analysed`: mentions that fulfil these conditions only; null for all.
+    Column("mentions", JSON(none_as_null=True)),
+    # What is sent in the event's place, and with which headers, both encrypted: a recipe's, or the firm's own.
+    Column("recipe", String(32)),
+    Column("template", LargeBinary),
+    Column("headers", LargeBinary),
     Column("paused", Boolean, nullable=False, server_default=false()),
     # After a rotation both secrets sign for a day.
     Column("former_secret", LargeBinary),

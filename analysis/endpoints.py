@@ -1,0 +1,100 @@
+"""Which webhooks are told of what: the deliveries that are enqueued with the results they tell of."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from analysis import queries, rules
+from analysis.themes import trade_of
+from vigie import ids, outbox
+from vigie.db.tables import company, mention, webhook
+from vigie.events import AlertRaised, MentionAnalysed, ReportReady, Told, encode
+
+Row = Mapping[str, Any]
+
+
+def tell(connection: Connection, company_id: str, told: Iterable[tuple[Told, Row]]) -> None:
+    """One delivery for each event and endpoint that asked for it; the event's id is the same for all of them.
+
+    The row beside an event is the stored alert, mention or report that it tells of.
+    """
+    told = list(told)
+    hooks = of_company(connection, company_id) if told else []
+    asked = [(event, hook) for event, row in told for hook in hooks if wants(hook, event, row)]
+    outbox.enqueue(connection, [delivery(event, hook) for event, hook in asked])
+
+
+def tell_analysed(connection: Connection, company_id: str, mention_ids: Iterable[str]) -> None:
+    """Endpoints that ask for `mention.analysed` are told once of each mention, when it is first stored."""
+    if not any(MentionAnalysed.TYPE in hook["events"] for hook in of_company(connection, company_id)):
+        return
+    sources = queries.source_names(connection, company_id)
+    found = connection.execute(select(mention).where(mention.c.id.in_(list(mention_ids)))).mappings()
+    rows = [dict(row) for row in found]
+    tell(connection, company_id, [(_analysed(row, sources), row) for row in rows])
+
+
+def tell_ready(connection: Connection, company_id: str, week: str, at: datetime) -> None:
+    """Endpoints that ask for `report.ready` are told once that the owner's mail of a week was made."""
+    event_id = ids.derived("report.ready", company_id, week)
+    event = ReportReady(id=event_id, time=at, company_id=company_id, shown={"week": week, "company_id": company_id})
+    tell(connection, company_id, [(event, {})])
+
+
+def of_company(connection: Connection, company_id: str) -> list[dict[str, Any]]:
+    """A firm's webhooks that are on, each with the firm's `sector`."""
+    on = webhook.c.company_id == company_id, ~webhook.c.paused, webhook.c.off.is_(None)
+    query = select(webhook, company.c.sector).join(company, company.c.id == webhook.c.company_id).where(*on)
+    return [dict(hook) for hook in connection.execute(query).mappings()]
+
+
+def wants(hook: Row, event: Told, row: Row) -> bool:
+    """Whether a webhook asked for such an event."""
+    if event.TYPE not in hook["events"]:
+        return False
+    if isinstance(event, AlertRaised):
+        return hook["rules"] is None or row["rule"] in hook["rules"]
+    if isinstance(event, MentionAnalysed) and hook["mentions"]:
+        return rules.matches(rules.conditions(hook["mentions"]), row)
+    return True
+
+
+def delivery(event: Told, hook: Row) -> outbox.Delivery:
+    """An event on its way to a webhook; that of a medical firm leaves without anybody's words."""
+    shown = _WITHOUT_WORDS[event.TYPE](event.shown) if is_medical(hook["sector"]) else event.shown
+    body = encode(type(event)(id=event.id, time=event.time, company_id=event.company_id, shown=shown))
+    return outbox.delivery(outbox.WEBHOOK, event.company_id, hook["id"], event.id, body)
+
+
+def is_medical(sector: str | None) -> bool:
+    """Whether what a firm's customers write may tell of their health, so that it does not leave by mail or webhook."""
+    return trade_of(sector) == "medical"
+
+
+def _analysed(row: Row, sources: Mapping[str, Row]) -> MentionAnalysed:
+    shown = queries.shown_mention(row, sources)
+    shown = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in shown.items()}
+    event_id = ids.derived(MentionAnalysed.TYPE, row["id"])
+    return MentionAnalysed(id=event_id, time=row["stored_at"], company_id=row["company_id"], shown=shown)
+
+
+def alert_without_words(shown: Row) -> dict[str, Any]:
+    """An alert without what the customer wrote."""
+    return {**shown, "facts": {name: value for name, value in shown["facts"].items() if name != "quote"}}
+
+
+def _mention_without_words(shown: Row) -> dict[str, Any]:
+    themes = [{**one, "quote": ""} for one in shown["themes"]]
+    wishes = [{**one, "quote": ""} for one in shown["wishes"]]
+    nothing = {"title": None, "author": None, "reply": None, "translation": None}
+    return {**shown, **nothing, "text": "", "because": [], "themes": themes, "wishes": wishes}
+
+
+_WITHOUT_WORDS: dict[str, Callable[[Row], dict[str, Any]]] = {
+    "alert.raised": alert_without_words,
+    "alert.resolved": alert_without_words,
+    "mention.analysed": _mention_without_words,
+    "report.ready": dict,
+}
