@@ -1,13 +1,13 @@
-"""A week's facts, as `dashboards` renders them: only what the mentions carry, each sentence true. Pure.
+"""The facts of a week, a day or a month, as `dashboards` renders them: only what the mentions carry. Pure.
 
-The numbers are of the week by publication, Monday to Sunday in the firm's time zone. The list also holds what arrived
-since the last mail, marked as late, so that each mention is mailed once.
+The numbers are of the period by publication (a week: Monday to Sunday) in the firm's time zone. The list also holds
+what arrived since the last mail, marked as late, so that each mention is mailed once.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from analysis import reputation, trends
 from analysis.rollups import ALL, Sums
@@ -19,15 +19,33 @@ Row = Mapping[str, Any]
 
 _MOST_ACTIONS = 3
 _MOST_PRAISE = 3
-_USUAL_WEEKS, _LEAST_WEEKS = 12, 4
+_USUAL_WEEKS, _LEAST_WEEKS, _QUIET_WEEKS = 12, 4, 3
 _SHOWN = ("id", "title", "text", "author", "rating", "url", "label", "score", "day", "source_id", "reply")
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
-    """An ISO week, such as 2026-W47."""
+class Period:
+    """The days, both included, that a mail tells of."""
 
     first: date
+    span: ClassVar[str]
+    frequency: ClassVar[str]
+
+    @property
+    def last(self) -> date:
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Week(Period):
+    """An ISO week, such as 2026-W47."""
+
+    span: ClassVar[str] = "week"
+    frequency: ClassVar[str] = "weekly"
 
     @property
     def last(self) -> date:
@@ -54,9 +72,57 @@ class Week:
         return Week(self.first - timedelta(days=7))
 
 
+@dataclass(frozen=True, slots=True)
+class Day(Period):
+    """One day, such as 2026-11-23."""
+
+    span: ClassVar[str] = "day"
+    frequency: ClassVar[str] = "daily"
+
+    @property
+    def last(self) -> date:
+        return self.first
+
+    @property
+    def name(self) -> str:
+        return self.first.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Month(Period):
+    """A calendar month, such as 2026-11."""
+
+    span: ClassVar[str] = "month"
+    frequency: ClassVar[str] = "monthly"
+
+    @property
+    def last(self) -> date:
+        return (self.first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first:%Y-%m}"
+
+    @classmethod
+    def of(cls, day: date) -> "Month":
+        return cls(day.replace(day=1))
+
+
+def ended(today: date) -> tuple[Day, Week, Month]:
+    """The last day, week and month that are over."""
+    return Day(today - timedelta(days=1)), Week.of(today).before(), Month.of(today.replace(day=1) - timedelta(days=1))
+
+
+def names_within(weeks: int, before: Period) -> list[str]:
+    """The names of all the periods, of whatever span, that lie in so many weeks before one."""
+    first = before.first - timedelta(weeks=weeks)
+    days = [before.first - timedelta(days=back) for back in range(weeks * 7)]
+    return sorted({one.name for day in days for one in ended(day) if one.first >= first})
+
+
 def facts(
     firm: Row,
-    week: Week,
+    period: Period,
     days: Mapping[date, Sums],
     listening_since: date | None,
     mentions: Sequence[Row],
@@ -74,24 +140,26 @@ def facts(
     first to tell what came of it. `suggested` are the themes that its reader was asked to see to in the eight weeks
     before: nobody is asked twice.
     """
-    sums = _between(days, week.first, week.last)
+    sums = _between(days, period.first, period.last)
     own = own or {}
     public = {day: one.minus(own.get(day, Sums())) for day, one in days.items()}
     return {
         "company": firm["name"],
         "city": firm["city"],
-        "period": week.name,
-        "first": week.first.isoformat(),
-        "last": week.last.isoformat(),
+        "span": period.span,
+        "period": period.name,
+        "first": period.first.isoformat(),
+        "last": period.last.isoformat(),
         "mentions": sums.mentions,
         "reviews": sums.rated,
         "negative": sums.negative,
         "positive": sums.positive,
-        "usual": usual_a_week(days, week, listening_since),
-        "score": score_facts(public, week.last),
-        "own": score_facts(own, week.last),
-        "change": reputation.recently((themes or {}).get(ALL, {}), week.last).verdict,
-        "changes": changes(themes or {}, week.last),
+        "usual": usual_a_week(days, period, listening_since),
+        "quiet": is_quiet(days, period, listening_since),
+        "score": score_facts(public, period.last),
+        "own": score_facts(own, period.last),
+        "change": reputation.recently((themes or {}).get(ALL, {}), period.last).verdict,
+        "changes": changes(themes or {}, period.last),
         "done": list(done),
         "themes": _themes(mentions),
         "actions": actions(mentions, suggested),
@@ -107,7 +175,7 @@ def facts(
     }  # fmt: skip
 
 
-def team_facts(firm: Row, week: Week, mentions: Sequence[Row], suggested: Collection[str] = ()) -> Facts | None:
+def team_facts(firm: Row, period: Period, mentions: Sequence[Row], suggested: Collection[str] = ()) -> Facts | None:
     """What the team's edition says: the week's warmest words, those that praise the welcome first, and the subject of
     one habit to try. No count, no score, nobody's name under a complaint; None when there is nothing to say."""
     warm = [one for one in mentions if _is_warm(one)]
@@ -117,9 +185,9 @@ def team_facts(firm: Row, week: Week, mentions: Sequence[Row], suggested: Collec
         return None
     return {
         "company": firm["name"],
-        "period": week.name,
-        "first": week.first.isoformat(),
-        "last": week.last.isoformat(),
+        "period": period.name,
+        "first": period.first.isoformat(),
+        "last": period.last.isoformat(),
         "praise": [{"id": one["id"], "text": one["text"]} for one in warm[:_MOST_PRAISE]],
         "habit": complained[0]["theme"] if complained else None,
     }
@@ -144,13 +212,20 @@ def without_words(told: Facts, instead: str) -> Facts:
     return {**kept, "list": [], "pride": None, "actions": acts}
 
 
-def usual_a_week(days: Mapping[date, Sums], week: Week, since: date | None) -> float | None:
-    """The mean number of mentions in the twelve weeks before; None while fewer than four were listened to."""
-    weeks = 0 if since is None else min(_USUAL_WEEKS, (week.first - since).days // 7)
+def usual_a_week(days: Mapping[date, Sums], period: Period, since: date | None) -> float | None:
+    """The mean number of mentions in the twelve weeks before; None for what is no week, and while fewer than four were
+    listened to."""
+    weeks = 0 if since is None or period.span != Week.span else min(_USUAL_WEEKS, (period.first - since).days // 7)
     if weeks < _LEAST_WEEKS:
         return None
-    before = _between(days, week.first - timedelta(weeks=weeks), week.first - timedelta(days=1))
+    before = _between(days, period.first - timedelta(weeks=weeks), period.first - timedelta(days=1))
     return round(before.mentions / weeks, 1)
+
+
+def is_quiet(days: Mapping[date, Sums], period: Period, since: date | None) -> bool:
+    """Whether nobody said anything for three weeks that were all listened to."""
+    first = period.last - timedelta(days=7 * _QUIET_WEEKS - 1)
+    return since is not None and since <= first and not _between(days, first, period.last).mentions
 
 
 def score_facts(days: Mapping[date, Sums], last: date) -> Facts:

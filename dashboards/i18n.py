@@ -50,6 +50,7 @@ def environment(language: str) -> Environment:
         "number": lambda value: number(value, language),
         "note": lambda value: note(value, language),
         "day": lambda value: day(value, language),
+        "when": lambda value: when(value, language),
         "shortday": lambda value: short_day(value, language),
         "stars": stars,
         "theme": lambda value: theme(value, language),
@@ -92,6 +93,11 @@ def alert_words(alert: Mapping[str, Any], language: str) -> tuple[str, str]:
 def event(name: str, language: str) -> str:
     """The title of an event that is no new alert."""
     return _named(name, language, _EVENTS)
+
+
+def when(span: str, language: str) -> str:
+    """When the period of a mail was."""
+    return _named(span, language, _SPANS)
 
 
 def number(value: float, language: str, digits: int = 1) -> str:
@@ -303,6 +309,9 @@ _EVENTS = {
     "report.ready": _("The week's mail is ready"),
     "alert.resolved": _("Over: %(alert)s"),
 }
+
+# What a mail tells of, by the span of its period.
+_SPANS = {"day": _("yesterday"), "week": _("this week"), "month": _("last month")}
 
 
 def _named(name: str, language: str, names: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Leaving a mailing: a link in each weekly mail, and the mail programs' own button (RFC 8058).
+"""Leaving a mailing, or having it once a month: links in the mails, and the mail programs' own button (RFC 8058).
 
 The link names one firm and one address, sealed with the installation's key, and expires. Opening it changes nothing,
 as mail scanners open links; the page's button, or the mail program's POST, takes the address off.
@@ -18,16 +18,19 @@ from vigie.secrets import Vault
 from vigie.settings import Settings
 
 _LIFE = timedelta(days=400)
-_PURPOSE = "unsubscribe"
+LEAVE, MONTHLY = "unsubscribe", "monthly"
 
 
-def link(settings: Settings, company_id: str, email: str) -> str | None:
-    """The address that takes `email` off; None where it would open on this machine only while the mail leaves it."""
+def link(settings: Settings, company_id: str, email: str, purpose: str = LEAVE) -> str | None:
+    """The address that takes `email` off, or that makes its mail monthly.
+
+    None where it would open on this machine only while the mail leaves it.
+    """
     if settings.is_loopback and settings.smtp_url:
         return None
     until = (clock.now() + _LIFE).isoformat()
-    sealed = Vault(settings.secret()).encrypt(" ".join((_PURPOSE, company_id, until, email))).decode()
-    return f"{settings.base_url.rstrip('/')}/unsubscribe/{sealed}"
+    sealed = Vault(settings.secret()).encrypt(" ".join((purpose, company_id, until, email))).decode()
+    return f"{settings.base_url.rstrip('/')}/{purpose}/{sealed}"
 
 
 def headers(address: str | None) -> dict[str, str]:
@@ -47,36 +50,48 @@ def _router(engine: Engine, vault: Callable[[], Vault]) -> APIRouter:
 
     @router.get("/unsubscribe/{sealed}", response_class=HTMLResponse)
     def ask(sealed: str) -> Response:
-        return _page(engine, _named(vault(), sealed), is_done=False)
+        return _page(engine, _named(vault(), sealed, LEAVE), "unsubscribe.html", is_done=False)
 
     @router.post("/unsubscribe/{sealed}", response_class=HTMLResponse)
     def leave(sealed: str) -> Response:
-        named = _named(vault(), sealed)
+        named = _named(vault(), sealed, LEAVE)
         if named is not None:
             with db.writing(engine) as connection:
                 companies.remove_recipient(connection, *named)
-        return _page(engine, named, is_done=True)
+        return _page(engine, named, "unsubscribe.html", is_done=True)
+
+    @router.get("/monthly/{sealed}", response_class=HTMLResponse)
+    def ask_less(sealed: str) -> Response:
+        return _page(engine, _named(vault(), sealed, MONTHLY), "monthly.html", is_done=False)
+
+    @router.post("/monthly/{sealed}", response_class=HTMLResponse)
+    def read_less(sealed: str) -> Response:
+        named = _named(vault(), sealed, MONTHLY)
+        if named is not None:
+            with db.writing(engine) as connection:
+                companies.read_monthly(connection, *named)
+        return _page(engine, named, "monthly.html", is_done=True)
 
     return router
 
 
-def _named(vault: Vault, sealed: str) -> tuple[str, str] | None:
-    """The firm and the address of a link, while it is valid."""
+def _named(vault: Vault, sealed: str, wanted: str) -> tuple[str, str] | None:
+    """The firm and the address of a link of that purpose, while it is valid."""
     try:
         purpose, company_id, until, email = vault.decrypt(sealed.encode()).split(" ", 3)
-        is_ours = purpose == _PURPOSE and datetime.fromisoformat(until) > clock.now()
+        is_ours = purpose == wanted and datetime.fromisoformat(until) > clock.now()
     except (SettingsError, ValueError):
         return None
     return (company_id, email) if is_ours else None
 
 
-def _page(engine: Engine, named: tuple[str, str] | None, *, is_done: bool) -> Response:
+def _page(engine: Engine, named: tuple[str, str] | None, template: str, *, is_done: bool) -> Response:
     if named is None:
-        return HTMLResponse(i18n.render("unsubscribe.html", "fr", firm=None), 404)
+        return HTMLResponse(i18n.render(template, "fr", firm=None), 404)
     try:
         with db.reading(engine) as connection:
             firm = companies.get(connection, named[0])
     except NotFoundError:
-        return HTMLResponse(i18n.render("unsubscribe.html", "fr", firm=None), 404)
-    page = i18n.render("unsubscribe.html", firm["language"], firm=firm, email=named[1], is_done=is_done)
+        return HTMLResponse(i18n.render(template, "fr", firm=None), 404)
+    page = i18n.render(template, firm["language"], firm=firm, email=named[1], is_done=is_done)
     return HTMLResponse(page)

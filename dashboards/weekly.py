@@ -1,4 +1,4 @@
-"""The weekly mail: gathered once for each firm and week, kept as it was sent, rendered in text and HTML."""
+"""The weekly mail: gathered once for each firm and period, kept as it was sent, rendered in text and HTML."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from analysis import endpoints, markers, queries, report
-from analysis.report import Facts, Week
+from analysis.report import Facts, Period, Week
 from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
 from vigie.db.tables import mention, reported, source
@@ -47,64 +47,74 @@ def _send_due(engine: Engine, settings: Settings, timer: due.Timer) -> None:
     with db.reading(engine) as connection:
         firm = next((dict(row) for row in companies.every(connection) if row["id"] == timer.key), None)
     if firm is not None:
-        week = Week.of(clock.local_day(clock.now(), firm["timezone"])).before()
-        send(engine, settings, firm, week)
+        for period in report.ended(clock.local_day(clock.now(), firm["timezone"])):
+            send(engine, settings, firm, period)
     with db.writing(engine) as connection:
-        due.finish(connection, timer, again_at=clock.next_monday(firm["timezone"]) if firm else None)
+        due.finish(connection, timer, again_at=companies.next_report(connection, firm) if firm else None)
 
 
-def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], week: Week) -> int:
-    """Enqueue that week's mail for each recipient who has not had it; how many that was."""
+def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], period: Period) -> int:
+    """Enqueue that period's mail for each recipient who asked for such and has not had it; how many that was."""
     with db.reading(engine) as connection:
         waiting = [
             who
             for who in companies.recipients(connection, firm["id"])
-            if not _was_sent(connection, firm["id"], week, who["edition"], who["email"])
+            if who["frequency"] == period.frequency
+            and not _was_sent(connection, firm["id"], period, who["edition"], who["email"])
         ]
-        meant = [(who, gather_edition(connection, firm, week, who["edition"], who["email"])) for who in waiting]
-    deliveries = [(who, facts, _delivery(settings, firm, week, who, facts)) for who, facts in meant if facts]
+        meant = [(who, gather_edition(connection, firm, period, who["edition"], who["email"])) for who in waiting]
+    deliveries = [(who, facts, _delivery(settings, firm, period, who, facts)) for who, facts in meant if facts]
     with db.writing(engine) as connection:
         for who, facts, delivery in deliveries:
-            _keep(connection, firm["id"], week, who["edition"], who["email"], facts)
+            _keep(connection, firm["id"], period, who["edition"], who["email"], facts)
             outbox.enqueue(connection, [delivery])
-        if any(who["edition"] == OWNER for who, _, _ in deliveries):
-            endpoints.tell_ready(connection, firm["id"], week.name, clock.now())
+        if period.span == Week.span and any(who["edition"] == OWNER for who, _, _ in deliveries):
+            endpoints.tell_ready(connection, firm["id"], period.name, clock.now())
     return len(deliveries)
 
 
 def gather_edition(
-    connection: Connection, firm: Mapping[str, Any], week: Week, edition: str, recipient: str | None = None
+    connection: Connection, firm: Mapping[str, Any], period: Period, edition: str, recipient: str | None = None
 ) -> Facts | None:
     """The facts of one edition; None where the team's has nothing to say, and is not sent."""
     if edition == TEAM:
-        suggested = _suggested(connection, firm, week, TEAM, recipient)
-        return report.team_facts(firm, week, _of_week(connection, firm, week, None), suggested)
-    return gather(connection, firm, week, recipient=recipient)
+        suggested = _suggested(connection, firm, period, TEAM, recipient)
+        return report.team_facts(firm, period, _of_week(connection, firm, period, None), suggested)
+    return gather(connection, firm, period, recipient=recipient)
 
 
-def gather(connection: Connection, firm: Mapping[str, Any], week: Week, *, recipient: str | None = None) -> Facts:
-    """The facts of a week; for a recipient, what an earlier mail told them is not listed again."""
-    days = queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last)
+def gather(connection: Connection, firm: Mapping[str, Any], period: Period, *, recipient: str | None = None) -> Facts:
+    """The facts of a period; for a recipient, what an earlier mail told them is not listed again."""
+    days = queries.daily(connection, firm["id"], period.last - timedelta(days=364), period.last)
     sources = connection.execute(select(source).where(source.c.company_id == firm["id"])).mappings().all()
     since = [date.fromisoformat(one["listening_since"]) for one in sources if one["listening_since"]]
     return report.facts(
         firm,
-        week,
+        period,
         days,
         min(since, default=None),
-        _of_week(connection, firm, week, recipient),
-        _late(connection, firm, week, recipient) if recipient else (),
+        _of_week(connection, firm, period, recipient),
+        _late(connection, firm, period, recipient) if recipient else (),
         [dict(one) for one in sources],
-        queries.daily(connection, firm["id"], week.last - timedelta(days=364), week.last, forms=True),
-        queries.by_theme(connection, firm["id"], week.last - timedelta(days=_LOOKED_BACK), week.last),
-        markers.fresh(connection, firm["id"], week.last),
-        _suggested(connection, firm, week, OWNER, recipient),
+        queries.daily(connection, firm["id"], period.last - timedelta(days=364), period.last, forms=True),
+        queries.by_theme(connection, firm["id"], period.last - timedelta(days=_LOOKED_BACK), period.last),
+        markers.fresh(connection, firm["id"], period.last),
+        _suggested(connection, firm, period, OWNER, recipient),
     )
 
 
-def render(facts: Facts, language: str, *, page: str | None, leave: str | None = None, edition: str = OWNER) -> Mail:
-    """The mail of those facts; `page` is the address of the firm's page, `leave` the one that stops these mails."""
-    values = {"facts": facts, "page": page, "leave": leave}
+def render(
+    facts: Facts,
+    language: str,
+    *,
+    page: str | None,
+    leave: str | None = None,
+    monthly: str | None = None,
+    edition: str = OWNER,
+) -> Mail:
+    """The mail of those facts; `page` is the address of the firm's page, `leave` the one that stops these mails,
+    `monthly` the one that asks for a monthly mail instead, offered after quiet weeks."""
+    values = {"facts": facts, "page": page, "leave": leave, "monthly": monthly if facts.get("quiet") else None}
     subject, body = _TEMPLATES[edition]
     return Mail(
         subject=_subject(i18n.render(subject, language, **values)),
@@ -145,15 +155,18 @@ def sender(settings: Settings) -> str:
     return settings.mail_from or "Vigie <vigie@localhost>"
 
 
-def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowMapping, facts: Facts) -> Delivery:
+def _delivery(settings: Settings, firm: Mapping[str, Any], period: Period, who: RowMapping, facts: Facts) -> Delivery:
     edition = who["edition"]
-    event_id = ids.derived("report", firm["id"], edition, week.name, who["email"])
+    event_id = ids.derived("report", firm["id"], edition, period.name, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
     page = page_of(settings, firm["id"])
     if endpoints.is_medical(firm["sector"]):
         instead = i18n.translations(who["language"]).gettext("What was said can be read on Vigie's page only.")
         facts = report.without_words(facts, instead)
-    mail = render(facts, who["language"], page=page, leave=leave, edition=edition)
+    monthly = subscription.link(settings, firm["id"], who["email"], subscription.MONTHLY)
+    if who["frequency"] == "monthly":
+        monthly = None
+    mail = render(facts, who["language"], page=page, leave=leave, monthly=monthly, edition=edition)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
@@ -161,10 +174,10 @@ def _delivery(settings: Settings, firm: Mapping[str, Any], week: Week, who: RowM
 
 
 def _suggested(
-    connection: Connection, firm: Mapping[str, Any], week: Week, edition: str, email: str | None
+    connection: Connection, firm: Mapping[str, Any], period: Period, edition: str, email: str | None
 ) -> set[str]:
     """What the mails of the eight weeks before asked this recipient to see to."""
-    earlier = [Week(week.first - timedelta(weeks=back)).name for back in range(1, _NOT_TWICE_WITHIN + 1)]
+    earlier = report.names_within(_NOT_TWICE_WITHIN, period)
     told = select(report_table.c.snapshot).where(
         report_table.c.company_id == firm["id"], report_table.c.edition == edition,
         report_table.c.recipient == email, report_table.c.period.in_(earlier),
@@ -173,58 +186,60 @@ def _suggested(
 
 
 def _of_week(
-    connection: Connection, firm: Mapping[str, Any], week: Week, recipient: str | None
+    connection: Connection, firm: Mapping[str, Any], period: Period, recipient: str | None
 ) -> list[dict[str, Any]]:
     rows = connection.execute(
         select(mention)
         .where(
             mention.c.company_id == firm["id"],
             queries.COUNTS,
-            mention.c.day.between(week.first.isoformat(), week.last.isoformat()),
+            mention.c.day.between(period.first.isoformat(), period.last.isoformat()),
         )
         .order_by(mention.c.published_at.desc(), mention.c.id)
         .limit(_MOST_LISTED)
     )
-    told = _told(connection, firm["id"], week, recipient)
+    told = _told(connection, firm["id"], period, recipient)
     return [dict(row) for row in rows.mappings() if row["id"] not in told]
 
 
-def _late(connection: Connection, firm: Mapping[str, Any], week: Week, recipient: str | None) -> list[dict[str, Any]]:
-    """What was said before the week and came to our ears since it began."""
+def _late(
+    connection: Connection, firm: Mapping[str, Any], period: Period, recipient: str | None
+) -> list[dict[str, Any]]:
+    """What was said before the period and came to our ears since it began."""
     rows = connection.execute(
         select(mention)
         .where(
             mention.c.company_id == firm["id"],
             queries.COUNTS,
             ~mention.c.silent,
-            mention.c.day < week.first.isoformat(),
-            mention.c.stored_at >= clock.midnight(week.first, firm["timezone"]),
+            mention.c.day < period.first.isoformat(),
+            mention.c.stored_at >= clock.midnight(period.first, firm["timezone"]),
         )
         .order_by(mention.c.published_at.desc(), mention.c.id)
         .limit(_MOST_LISTED)
     )
-    told = _told(connection, firm["id"], week, recipient)
+    told = _told(connection, firm["id"], period, recipient)
     return [dict(row) for row in rows.mappings() if row["id"] not in told]
 
 
-def _told(connection: Connection, company_id: str, week: Week, recipient: str | None) -> set[str]:
+def _told(connection: Connection, company_id: str, period: Period, recipient: str | None) -> set[str]:
     """The mentions that mails of other weeks told this recipient."""
     ours = reported.c.company_id == company_id, reported.c.edition == OWNER, reported.c.recipient == recipient
-    return set(connection.scalars(select(reported.c.mention_id).where(*ours, reported.c.period != week.name)))
+    return set(connection.scalars(select(reported.c.mention_id).where(*ours, reported.c.period != period.name)))
 
 
-def _was_sent(connection: Connection, company_id: str, week: Week, edition: str, email: str) -> bool:
+def _was_sent(connection: Connection, company_id: str, period: Period, edition: str, email: str) -> bool:
     key = (
         report_table.c.company_id == company_id,
         report_table.c.edition == edition,
-        report_table.c.period == week.name,
+        report_table.c.period == period.name,
         report_table.c.recipient == email,
     )
     return connection.execute(select(report_table.c.period).where(*key)).first() is not None
 
 
-def _keep(connection: Connection, company_id: str, week: Week, edition: str, email: str, facts: Facts) -> None:
-    key = {"company_id": company_id, "edition": edition, "period": week.name, "recipient": email}
+def _keep(connection: Connection, company_id: str, period: Period, edition: str, email: str, facts: Facts) -> None:
+    key = {"company_id": company_id, "edition": edition, "period": period.name, "recipient": email}
     db.upsert(connection, report_table, [{**key, "snapshot": facts, "created_at": clock.now()}])
     db.upsert(connection, reported, [{**key, "mention_id": one["id"]} for one in facts.get("list", ())])
 

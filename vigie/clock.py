@@ -1,6 +1,6 @@
 """The time, asked for in one place so that a test can hold it still."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -41,8 +41,9 @@ def midnight(day: date, timezone: str = "UTC") -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
 
 
-def next_monday(timezone: str, hour: int = 7) -> datetime:
-    """The next Monday at `hour` for somebody who lives in `timezone`, in UTC."""
-    today = local_day(now(), timezone)
-    monday = today + timedelta(days=7 - today.weekday())
-    return datetime(monday.year, monday.month, monday.day, hour, tzinfo=zone(timezone)).astimezone(UTC)
+def next_morning(timezone: str, is_wanted: Callable[[date], bool], hour: int = 7) -> datetime:
+    """The next wanted day after today, at `hour` for somebody who lives in `timezone`, in UTC."""
+    day = local_day(now(), timezone) + timedelta(days=1)
+    while not is_wanted(day):
+        day += timedelta(days=1)
+    return datetime(day.year, day.month, day.day, hour, tzinfo=zone(timezone)).astimezone(UTC)

@@ -1,11 +1,11 @@
 """Firms and their places: plain rows that every room refers to."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, select, update
 
 from vigie import clock, db, due, ids
 from vigie.db.tables import company, location, mention, recipient, source
@@ -14,6 +14,12 @@ from vigie.errors import InvalidInputError, NotFoundError
 LANGUAGES = ("fr", "en")
 EDITIONS = ("owner", "team")
 ALERTS = ("none", "instant", "daily")
+# How often a mail goes out: on which days.
+FREQUENCIES: dict[str, Callable[[date], bool]] = {
+    "weekly": lambda day: day.weekday() == 0,
+    "daily": lambda day: True,
+    "monthly": lambda day: day.day == 1,
+}
 # By these a text is known to speak of the firm: a new one decides its stored mentions anew.
 _TELLING = {"name", "aliases", "city", "siren", "sector", "website"}
 
@@ -38,7 +44,7 @@ def add(
     check(values)
     company_id = ids.drawn("co")
     connection.execute(company.insert().values(id=company_id, created_at=clock.now(), **values))
-    due.schedule(connection, due.REPORT, [company_id], at=clock.next_monday(timezone))
+    due.schedule(connection, due.REPORT, [company_id], at=clock.next_morning(timezone, FREQUENCIES["weekly"]))
     due.schedule(connection, due.SOURCES, [company_id], at=clock.now() + timedelta(days=1))
     return company_id
 
@@ -137,12 +143,16 @@ def add_recipient(
     edition: str = "owner",
     language: str = "fr",
     alerts: str | None = None,
+    frequency: str | None = None,
 ) -> None:
-    """Send that firm's weekly mail to `address` from now on, and its alerts: none, instant, daily, or as before."""
+    """Send that firm's mail to `address` from now on, weekly, daily, monthly, or as before; and its alerts: none,
+    instant, daily, or as before. The team's edition is a weekly one."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
     if alerts not in {None, *ALERTS}:
         raise InvalidInputError(f"{alerts!r} is none of {', '.join(ALERTS)}")
+    if frequency not in {None, *FREQUENCIES} or (edition == "team" and frequency not in {None, "weekly"}):
+        raise InvalidInputError(f"{frequency!r} is none of {', '.join(FREQUENCIES)}; the team's edition is weekly")
     row = {
         "company_id": company_id,
         "email": check_email(address),
@@ -150,8 +160,18 @@ def add_recipient(
         "language": language,
         "created_at": clock.now(),
     }
-    chosen = {"alerts": alerts} if alerts else {}
+    if edition == "team":
+        frequency = "weekly"
+    chosen = {name: value for name, value in (("alerts", alerts), ("frequency", frequency)) if value}
     db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
+    due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
+
+
+def next_report(connection: Connection, firm: Mapping[str, Any]) -> datetime:
+    """When the next of the firm's mails is due: at seven, on each Monday and on the days that its readers ask for."""
+    asked = {"weekly"} | {one["frequency"] for one in recipients(connection, firm["id"])}
+    wanted = [FREQUENCIES[one] for one in asked]
+    return clock.next_morning(firm["timezone"], lambda day: any(is_wanted(day) for is_wanted in wanted))
 
 
 def check_email(given: str) -> str:
@@ -167,6 +187,13 @@ def remove_recipient(connection: Connection, company_id: str, email: str) -> boo
     """Send that firm's mails to `email` no more; whether it received them."""
     ours = recipient.c.company_id == company_id, recipient.c.email == email
     return connection.execute(delete(recipient).where(*ours)).rowcount == 1
+
+
+def read_monthly(connection: Connection, company_id: str, email: str) -> None:
+    """Send one mail a month to `email`, and alerts at once where none were sent."""
+    ours = recipient.c.company_id == company_id, recipient.c.email == email
+    alerts = case((recipient.c.alerts == "none", "instant"), else_=recipient.c.alerts)
+    connection.execute(update(recipient).where(*ours).values(frequency="monthly", alerts=alerts))
 
 
 def recipients(connection: Connection, company_id: str) -> Sequence[RowMapping]:

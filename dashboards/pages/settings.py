@@ -64,10 +64,17 @@ def tell(
     email: Email,
     edition: Annotated[Literal["owner", "team"], Form()],
     alerts: Annotated[Literal["none", "instant", "daily"], Form()] = "none",
+    frequency: Annotated[Literal["weekly", "daily", "monthly"], Form()] = "weekly",
 ) -> RedirectResponse:
     with Trying(), db.writing(visit.engine) as connection:
         companies.add_recipient(
-            connection, visit.company_id, email, edition=edition, language=visit.language, alerts=alerts
+            connection,
+            visit.company_id,
+            email,
+            edition=edition,
+            language=visit.language,
+            alerts=alerts,
+            frequency=frequency,
         )
     return visit.back("/settings", "#told")
 

@@ -356,6 +356,7 @@ def test_every_text_is_translated():
             i18n._GROUNDS,
             i18n._NOTICES,
             i18n._EVENTS,
+            i18n._SPANS,
         )
         for text in names.values()
     }

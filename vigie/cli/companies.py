@@ -93,6 +93,7 @@ def edit_company(
     alias: Annotated[list[str] | None, typer.Option(help="one more name; may be repeated")] = None,
     email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
     alerts: Annotated[str | None, typer.Option(help="alerts to --email too: instant, daily, none")] = None,
+    frequency: Annotated[str | None, typer.Option(help="how often to --email: weekly, daily, monthly")] = None,
     team_email: Annotated[list[str] | None, typer.Option(help="one more who receives the team's edition")] = None,
 ) -> None:
     """Change what is given.
@@ -112,7 +113,7 @@ def edit_company(
         companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
         for address in email or []:
             spoken = language or row["language"]
-            companies.add_recipient(connection, row["id"], address, language=spoken, alerts=alerts)
+            companies.add_recipient(connection, row["id"], address, language=spoken, alerts=alerts, frequency=frequency)
         for address in team_email or []:
             spoken = language or row["language"]
             companies.add_recipient(connection, row["id"], address, edition="team", language=spoken)

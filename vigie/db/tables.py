@@ -130,6 +130,8 @@ recipient = Table(
     # Whether alerts are mailed: none, instant or daily; and when they were last.
     Column("alerts", String(16), nullable=False, server_default="none"),
     Column("alerted_at", Instant),
+    # How often the firm's mail comes: weekly, daily or monthly.
+    Column("frequency", String(16), nullable=False, server_default="weekly"),
 )
 
 # The alerts that each recipient was mailed.

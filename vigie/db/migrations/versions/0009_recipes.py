@@ -1,4 +1,4 @@
-"""Webhooks that are told of mentions, and that speak the language of a CRM."""
+"""Webhooks that are told of mentions and speak the language of a CRM; mails by day, week or month."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,3 +14,4 @@ def upgrade() -> None:
     op.add_column("webhook", sa.Column("recipe", sa.String(32)))
     op.add_column("webhook", sa.Column("template", sa.LargeBinary()))
     op.add_column("webhook", sa.Column("headers", sa.LargeBinary()))
+    op.add_column("recipient", sa.Column("frequency", sa.String(16), nullable=False, server_default="weekly"))
