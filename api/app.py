@@ -10,7 +10,7 @@ from api import errors
 from api.audit import Audit
 from api.idempotency import Idempotency
 from api.rate_limit import RateLimit
-from api.routes import companies, health, mentions, rules, sources, trends, webhooks
+from api.routes import companies, health, inbound, mentions, rules, sources, trends, webhooks
 from api.services import Services
 from vigie import __version__
 
@@ -37,7 +37,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
-    for part in (companies, sources, mentions, trends, rules, webhooks):
+    for part in (companies, sources, mentions, trends, rules, webhooks, inbound):
         app.include_router(part.router, prefix="/api/v1", responses=errors.RESPONSES)
     app.include_router(health.router)
     app.middleware("http")(Idempotency(services.engine, services.vault))

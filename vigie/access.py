@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, delete, or_, select
+from sqlalchemy import Connection, RowMapping, delete, func, or_, select
 
 from vigie import clock
 from vigie.db.tables import member, person, token
+from vigie.errors import NotFoundError
 
 # A reader looks; the team also handles what it sees; an editor also changes what is listened to and how it is read;
 # an admin also says who may do what.
@@ -22,6 +23,7 @@ _RANK: dict[str, int] = {"reader": 0, "team": 1, "editor": 2, "admin": 3}
 # What a member of a firm may do for it.
 _GRANTED: dict[str, str] = {"owner": "admin", "adviser": "editor", "team": "team"}
 LINK_LIFE = timedelta(hours=1)
+_SHORT = 12  # characters of a hash that name a key
 SESSION_LIFE = timedelta(days=30)
 
 
@@ -55,6 +57,20 @@ def create_key(
 ) -> str:
     """A new API key. It is returned once, and stored as its hash."""
     return _create(connection, "key", name, company_id=company_id, role=role, expires_at=expires_at)
+
+
+def keys(connection: Connection) -> Sequence[RowMapping]:
+    """The API keys, oldest first; each goes by the beginning of its hash, as the key itself is nowhere."""
+    shown = func.substr(token.c.hash, 1, _SHORT).label("id")
+    query = select(shown, token.c.name, token.c.role, token.c.company_id, token.c.created_at, token.c.expires_at)
+    return connection.execute(query.where(token.c.kind == "key").order_by(token.c.created_at)).mappings().all()
+
+
+def revoke_key(connection: Connection, short: str) -> None:
+    """End a key at once. Raises `NotFoundError`."""
+    ours = token.c.kind == "key", func.substr(token.c.hash, 1, _SHORT) == short
+    if connection.execute(delete(token).where(*ours)).rowcount == 0:
+        raise NotFoundError(f"there is no key {short!r}: see `vigie token list`")
 
 
 def create_link(connection: Connection, person_id: str | None = None, *, life: timedelta = LINK_LIFE) -> str:

@@ -67,7 +67,7 @@ def show_mention(mention_id: str, firm: Read, given: Given) -> dict[str, Any]:
 @router.post("", response_model=Pushed, status_code=202)
 def push_mentions(values: PushIn, firm: Edit, given: Given) -> dict[str, Any]:
     """Send mentions. What is answered 202 is durable; sending it again changes nothing."""
-    found = [_found(at, one) for at, one in enumerate(values.mentions)]
+    found = [found_of(at, one) for at, one in enumerate(values.mentions)]
     with db.writing(given.engine) as connection:
         source = sources_store.named(connection, firm["id"], "push", values.source)
         sources_store.received(connection, source, None)
@@ -84,7 +84,8 @@ def judge_mention(mention_id: str, values: JudgementIn, firm: Edit, given: Given
         return queries.shown_mention(row, queries.source_names(connection, firm["id"]))
 
 
-def _found(at: int, one: MentionIn) -> Found:
+def found_of(at: int, one: MentionIn) -> Found:
+    """What was sent, as something found. Raises `InvalidInputError` naming its place."""
     try:
         rating = on_five(one.rating, best=one.best)
     except ValueError as error:

@@ -15,6 +15,7 @@ from ingest.sources.page import Page
 from ingest.sources.press import Press
 from ingest.sources.push import Push
 from ingest.sources.trustpilot import Trustpilot
+from ingest.sources.webhook import Webhook
 from ingest.sources.woocommerce import WooCommerce
 from ingest.sources.wordpress import WordPress
 from ingest.sources.youtube import YouTube
@@ -38,4 +39,5 @@ KINDS: dict[str, Source] = {
     "counter": Counter(),
     "file": File(),
     "push": Push(),
+    "webhook": Webhook(),
 }

@@ -95,6 +95,14 @@ def test_a_firm_from_its_name_to_its_mail(tmp_path):
     assert "Parfait" in Path(written[2]).read_text()
     assert "rollups equal a recount" in vigie("doctor", data=data).stdout
     assert vigie("token", "create", "crm", data=data).stdout.startswith("vigie_")
+    assert vigie("token", "create", "old", "--days", "1", data=data).stdout.startswith("vigie_")
+    keys = {
+        one["name"]: one for one in map(json.loads, vigie("token", "list", "--json", data=data).stdout.splitlines())
+    }
+    assert keys["old"]["expires_at"] > keys["old"]["created_at"]
+    vigie("token", "revoke", keys["crm"]["id"], data=data)
+    assert json.loads(vigie("token", "list", "--json", data=data).stdout)["name"] == "old"
+    assert "no key" in vigie("token", "revoke", "nothing", data=data, expect=1).stderr
     assert "0 records" in vigie("deadletters", "replay", data=data).stdout
 
 

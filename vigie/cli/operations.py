@@ -1,14 +1,12 @@
 """What a host needs: migrations, keys, dead letters, a doctor."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime, timedelta
+from typing import Annotated
 
 import typer
 
 from vigie.cli.companies import AsJson
 from vigie.cli.house import House, listed, opened, say, tell
-
-if TYPE_CHECKING:
-    pass
 
 token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
 deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
@@ -52,22 +50,46 @@ def reread() -> None:
 
 @token.command("create")
 def create_token(
-    name: Annotated[str, typer.Argument(help="whom it is for")],
+    name: Annotated[str, typer.Argument(help="what the key is for")],
     company: Annotated[str | None, typer.Option(help="one firm only")] = None,
     role: Annotated[str, typer.Option(help="reader, editor or admin")] = "admin",
+    days: Annotated[int | None, typer.Option(min=1, max=3_650, help="how long it is valid")] = None,
 ) -> None:
-    """Print a new API key. It is shown this once.
+    """Print a new API key, this once.
 
-    Example: vigie token create "our CRM" --company "Boulangerie Mercier" --role reader
+    Example: vigie token create "our CRM" --company "Boulangerie Mercier" --role reader --days 365
     """
-    from vigie import access, companies, db
+    from vigie import access, clock, companies, db
     from vigie.errors import InvalidInputError
 
     if role not in {"reader", "editor", "admin"}:
         raise InvalidInputError("role is one of reader, editor, admin")
+    until = clock.now() + timedelta(days=days) if days else None
     with opened() as house, db.writing(house.engine) as connection:
         company_id = companies.find(connection, company)["id"] if company else None
-        say(access.create_key(connection, name, company_id=company_id, role=role))  # type: ignore[arg-type]
+        say(access.create_key(connection, name, company_id=company_id, role=role, expires_at=until))  # type: ignore[arg-type]
+
+
+@token.command("list")
+def list_tokens(as_json: AsJson = False) -> None:
+    """List the API keys: what for, whose, and until when. The keys themselves are stored nowhere."""
+    from vigie import access, db
+
+    with opened() as house, db.reading(house.engine) as connection:
+        rows = access.keys(connection)
+    listed([{name: _told(value) for name, value in row.items()} for row in rows], as_json)
+
+
+@token.command("revoke")
+def revoke_token(key: Annotated[str, typer.Argument(help="as `vigie token list` names it")]) -> None:
+    """End an API key at once.
+
+    Example: vigie token revoke 3f9a0c2b17de
+    """
+    from vigie import access, db
+
+    with opened() as house, db.writing(house.engine) as connection:
+        access.revoke_key(connection, key)
 
 
 @token.command("link")
@@ -169,3 +191,7 @@ def _rollups(house: House) -> str:
         wrong = sum(kept.get(key) != counted.get(key) for key in kept.keys() | counted.keys())
         raise VigieError(f"{wrong} rollups differ from a recount of the mentions")
     return f"{len(kept)} rollups equal a recount of the mentions"
+
+
+def _told(value: object) -> object:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
