@@ -1,9 +1,12 @@
 """The only place that opens sockets to strangers: polite, bounded, and blind to private networks."""
 
+import math
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -37,6 +40,51 @@ class Answer:
     moved_to: str | None = None
 
 
+_until: ContextVar[float] = ContextVar("until", default=math.inf)  # on the monotonic clock
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All that this thread asks of the network meanwhile ends in so many seconds, however slowly the far end drips."""
+    before = _until.set(min(_until.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _until.reset(before)
+
+
+class _Timed(httpcore2.NetworkStream):
+    """A connection each of whose operations ends when `within` says; its own timeout is of one operation only."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(timeout: float | None) -> float | None:
+    left = _until.get() - time.monotonic()
+    if left <= 0:
+        raise httpcore2.ReadTimeout("it takes too long")
+    shortest = min(left, math.inf if timeout is None else timeout)
+    return None if shortest == math.inf else shortest
+
+
 class _Guarded(httpcore2.NetworkBackend):
     """Connects to the address that it checked."""
 
@@ -55,7 +103,8 @@ class _Guarded(httpcore2.NetworkBackend):
             address = resolved(host, port, self._allowed)
         except UnreachableError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        return self._backend.connect_tcp(str(address), port, timeout, local_address, socket_options)
+        connected = self._backend.connect_tcp(str(address), port, _left(timeout), local_address, socket_options)
+        return _Timed(connected)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -190,7 +239,8 @@ def retry_after(value: str | None) -> float | None:
 
 def _get_once(http: httpx2.Client, url: str, headers: Mapping[str, str], until: float) -> Answer:
     try:
-        with http.stream("GET", url, headers=dict(headers)) as response:
+        left = max(0.0, until - time.monotonic())
+        with within(left), http.stream("GET", url, headers=dict(headers)) as response:
             body = _bounded(response, until)
             return Answer(response.status_code, dict(response.headers), body, url)
     except httpx2.TimeoutException as error:

@@ -1,7 +1,10 @@
 """A far end of a wire: a real HTTP server on loopback whose answers the test writes."""
 
 import http.server
+import socket
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -54,3 +57,41 @@ class Site:
     def close(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def receiver(behave, context=None):
+    """A server that leaves each connection to `behave`; its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    def answer(connection):
+        try:
+            if context:
+                connection = context.wrap_socket(connection, server_side=True)
+            connection.recv(65_536)
+            behave(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"{'https' if context else 'http'}://127.0.0.1:{listening.getsockname()[1]}/hook"
+    finally:
+        listening.close()
+
+
+def drips_headers(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(600):
+        connection.sendall(b"x")
+        time.sleep(0.1)

@@ -94,9 +94,10 @@ class WebhookSender:
 
         try:
             web.check_address(url)
-            with self._http.stream("POST", url, content=body, headers=headers, timeout=_TIMEOUT) as answer:
+            sent = self._http.stream("POST", url, content=body, headers=headers, timeout=_TIMEOUT)
+            with web.within(_TIMEOUT), sent as answer:
                 asked = web.retry_after(answer.headers.get("retry-after"))
-                said = _said(answer, start + _TIMEOUT)
+                said = _said(answer)
                 error = _refusal(said)
                 return Outcome(took(), answer.status_code, said[:_MOST_ANSWER], error, retry_after=asked)
         except (httpx2.HTTPError, httpx2.InvalidURL, SourceError, ValueError) as error:
@@ -114,13 +115,13 @@ def signed(secrets: Sequence[str], event_id: str, body: bytes) -> dict[str, str]
     }
 
 
-def _said(answer: httpx2.Response, deadline: float) -> str:
+def _said(answer: httpx2.Response) -> str:
     """The beginning of an answer; a status that came counts, whatever becomes of the rest."""
     said = b""
     try:
         for chunk in answer.iter_bytes():
             said += chunk
-            if len(said) >= _MOST_READ or time.monotonic() > deadline:
+            if len(said) >= _MOST_READ:
                 break
     except httpx2.HTTPError:
         pass

@@ -1,17 +1,20 @@
 """Ratings, texts, links, CSV files, feeds: what strangers write, read or refused in plain words."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import http
 from ingest.clean import link, plain, text_of
 from ingest.files import csv_file
 from ingest.files.table import How
 from ingest.found import Found, mentions
 from ingest.rating import on_five
 from ingest.sources import feed
+from tests.web import drips_headers, receiver
 from vigie.errors import InvalidInputError, SourceError
 from vigie.events import MOST_TEXT
 
@@ -187,3 +190,12 @@ def test_a_page_names_its_feed():
     page = b'<html><head><link rel="alternate stylesheet" href="x.css"><link rel=alternate type=application/rss+xml href=/feed></head></html>'
     assert feed.discover(page, "https://example.fr/blog") == "https://example.fr/feed"
     assert feed.discover(b"<html></html>", "https://example.fr") is None
+
+
+def test_a_server_that_drips_its_headers_is_left_in_time(monkeypatch):
+    monkeypatch.setattr(http, "_WHOLE", 2.0)
+    started = time.monotonic()
+    web = http.Web(("127.0.0.1",), delay=0.0)
+    with receiver(drips_headers) as url, web, pytest.raises(SourceError, match="in time"):
+        web.get(url)
+    assert time.monotonic() - started < 10
