@@ -90,13 +90,14 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     db.upsert(connection, outbox, rows)
 
 
-def claim(engine: Engine, *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
-    """Up to `limit` deliveries that are due, ours until the lease ends; none to a resting endpoint or to `without`."""
+def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
+    """Up to `limit` deliveries of those kinds that are due, ours until the lease ends; none to a resting endpoint or to
+    `without`."""
     with db.writing(engine) as connection:
         resting = select(webhook.c.id).where(webhook.c.resting_until > db.now())
         ripe = (
             select(outbox.c.id)
-            .where(outbox.c.state == "waiting", outbox.c.due_at <= db.now())
+            .where(outbox.c.state == "waiting", outbox.c.due_at <= db.now(), outbox.c.kind.in_(list(kinds)))
             .where(outbox.c.address.not_in(resting), outbox.c.address.not_in(list(without)))
             .order_by(outbox.c.due_at)
             .limit(limit)
@@ -122,11 +123,11 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="deliver")
         self._running: dict[Future[None], str] = {}
 
-    def run_once(self, timeout: float = 0.5) -> int:
+    def run_once(self, timeout: float = 0.25) -> int:
         """Start what is due; how many deliveries were started or are still on their way."""
         self._running = {future: address for future, address in self._running.items() if not future.done()}
         free = self._at_once - len(self._running)
-        claimed = claim(self._engine, limit=free, without=self._running.values()) if free else []
+        claimed = claim(self._engine, self._senders, limit=free, without=self._running.values()) if free else []
         for address, group in _by_address(claimed).items():
             self._running[self._pool.submit(self._send_all, group)] = address
         if self._running:
@@ -141,13 +142,16 @@ class Dispatcher:
                 close()
 
     def _send_all(self, group: Sequence[Delivery]) -> None:
-        for one in group:
-            _send(self._engine, self._senders[one.kind], one)
+        """One after the other, until one fails: where it does, those behind it wait until the endpoint has rested."""
+        for at, one in enumerate(group):
+            if not _send(self._engine, self._senders[one.kind], one):
+                _release(self._engine, group[at + 1 :])
+                return
 
 
 def send_due(engine: Engine, senders: Mapping[str, Sender]) -> int:
     """Send what is due now, and wait for it; how many were attempted."""
-    claimed = claim(engine)
+    claimed = claim(engine, senders)
     for one in claimed:
         _send(engine, senders[one.kind], one)
     return len(claimed)
@@ -166,7 +170,17 @@ def _by_address(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
     return groups
 
 
-def _send(engine: Engine, sender: Sender, one: Delivery) -> None:
+def _release(engine: Engine, unsent: Sequence[Delivery]) -> None:
+    """Give back what was claimed and not tried, as if it had not been claimed."""
+    with db.writing(engine) as connection:
+        for one in unsent:
+            ours = outbox.c.id == one.id, outbox.c.claim == one.claim, outbox.c.state == "waiting"
+            back = {"due_at": db.now(), "attempts": outbox.c.attempts - 1}
+            connection.execute(update(outbox).where(*ours).values(**back))
+
+
+def _send(engine: Engine, sender: Sender, one: Delivery) -> bool:
+    """Whether it was taken; what came of it is written down."""
     try:
         sender.send(one)
     except Exception as error:  # a sender's own mistake must not stop the deliveries behind it
@@ -174,8 +188,9 @@ def _send(engine: Engine, sender: Sender, one: Delivery) -> None:
         logger.warning("delivery_failed", id=one.id, kind=one.kind, attempts=one.attempts, error=str(error))
         retry_at = None if permanent else _retry_at(one.attempts, getattr(error, "retry_after", None))
         settle(engine, one, error=str(error) or type(error).__name__, retry_at=retry_at)
-    else:
-        settle(engine, one)
+        return False
+    settle(engine, one)
+    return True
 
 
 def settle(engine: Engine, one: Delivery, *, error: str | None = None, retry_at: datetime | None = None) -> bool:

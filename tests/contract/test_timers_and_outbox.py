@@ -138,16 +138,16 @@ def test_a_bug_in_a_sender_stops_nobody_else(engine):
 
 def test_a_stale_sender_is_refused_by_its_number(engine):
     enqueue(engine, "e1")
-    (late,) = outbox.claim(engine)
+    (late,) = outbox.claim(engine, [outbox.WEBHOOK, outbox.MAIL])
     make_due(engine)
-    (now,) = outbox.claim(engine)
+    (now,) = outbox.claim(engine, [outbox.WEBHOOK, outbox.MAIL])
     assert not outbox.settle(engine, late)
     assert outbox.settle(engine, now)
 
 
 def test_a_lease_survives_a_dead_sender(engine):
     enqueue(engine, "e1")
-    assert outbox.claim(engine)
-    assert outbox.claim(engine) == []
+    assert outbox.claim(engine, [outbox.WEBHOOK, outbox.MAIL])
+    assert outbox.claim(engine, [outbox.WEBHOOK, outbox.MAIL]) == []
     make_due(engine)
-    assert outbox.claim(engine)
+    assert outbox.claim(engine, [outbox.WEBHOOK, outbox.MAIL])

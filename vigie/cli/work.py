@@ -20,6 +20,7 @@ from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
 
 logger = structlog.get_logger(__name__)
 
+_WEBHOOKS_AT_ONCE = 64
 _TRIM_EVERY = timedelta(hours=1).total_seconds()
 
 
@@ -83,9 +84,11 @@ def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
     from dashboards import alert_mails, letters, weekly
     from vigie import outbox
 
-    senders = make_senders(house)
+    senders = dict(make_senders(house))
     trimmed_at = 0.0
-    dispatcher = outbox.Dispatcher(house.engine, senders)
+    # Webhooks wait for strangers, so many may be on their way; a mail server is asked by a few at a time.
+    webhooks = outbox.Dispatcher(house.engine, {WEBHOOK: senders.pop(WEBHOOK)}, at_once=_WEBHOOKS_AT_ONCE)
+    others = outbox.Dispatcher(house.engine, senders)
 
     def turn() -> int:
         nonlocal trimmed_at
@@ -94,12 +97,13 @@ def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
             trimmed_at = time.monotonic()
         mailed = weekly.send_due(house.engine, house.settings) + letters.send_due(house.engine, house.settings)
         mailed += alert_mails.send_due(house.engine, house.settings)
-        return mailed + dispatcher.run_once()
+        return mailed + webhooks.run_once() + others.run_once()
 
     try:
         _loop(house, "deliver", turn, stop, once=once, idle=0.5)
     finally:
-        dispatcher.close()
+        webhooks.close()
+        others.close()
 
 
 def make_senders(house: House) -> Mapping[str, Sender]:
