@@ -24,8 +24,7 @@ def raise_for(connection: Connection, rows: list[Row]) -> None:
     fresh = [row for row in rows if not row["silent"] and row["status"] == "new" and row["apart"] is None]
     if not fresh:
         return
-    for company_id, ids_ in _by_firm(fresh).items():
-        endpoints.tell_analysed(connection, company_id, ids_)
+    endpoints.tell_analysed(connection, fresh)
     own = _own_rules(connection, {row["company_id"] for row in fresh})
     for (company_id, day), group in _by_day(fresh).items():
         findings = _of_negatives(connection, company_id, day, [row for row in group if alerts.is_negative(row)])
@@ -142,13 +141,6 @@ def shown_alert(row: Mapping[str, Any]) -> Row:
         "acknowledged_at": _iso(row["acknowledged_at"]),
         "resolved_at": _iso(row["resolved_at"]),
     }
-
-
-def _by_firm(rows: list[Row]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        groups[row["company_id"]].append(row["id"])
-    return groups
 
 
 def _by_day(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:

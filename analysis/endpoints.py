@@ -1,6 +1,7 @@
 """Which webhooks are told of what: the deliveries that are enqueued with the results they tell of."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,19 +22,21 @@ def tell(connection: Connection, company_id: str, told: Iterable[tuple[Told, Row
     The row beside an event is the stored alert, mention or report that it tells of.
     """
     told = list(told)
-    hooks = of_company(connection, company_id) if told else []
-    asked = [(event, hook) for event, row in told for hook in hooks if wants(hook, event, row)]
-    outbox.enqueue(connection, [delivery(event, hook) for event, hook in asked])
+    _enqueue(connection, hooks(connection, {company_id}) if told else [], told)
 
 
-def tell_analysed(connection: Connection, company_id: str, mention_ids: Iterable[str]) -> None:
+def tell_analysed(connection: Connection, fresh: Iterable[Row]) -> None:
     """Endpoints that ask for `mention.analysed` are told once of each mention, when it is first stored."""
-    if not any(MentionAnalysed.TYPE in hook["events"] for hook in of_company(connection, company_id)):
-        return
-    sources = queries.source_names(connection, company_id)
-    found = connection.execute(select(mention).where(mention.c.id.in_(list(mention_ids)))).mappings()
-    rows = [dict(row) for row in found]
-    tell(connection, company_id, [(_analysed(row, sources), row) for row in rows])
+    ids_of: dict[str, list[str]] = defaultdict(list)
+    for row in fresh:
+        ids_of[row["company_id"]].append(row["id"])
+    asking = [hook for hook in hooks(connection, ids_of) if MentionAnalysed.TYPE in hook["events"]]
+    for company_id in sorted({hook["company_id"] for hook in asking}):
+        sources = queries.source_names(connection, company_id)
+        found = connection.execute(select(mention).where(mention.c.id.in_(ids_of[company_id]))).mappings()
+        rows = [dict(row) for row in found]
+        ours = [hook for hook in asking if hook["company_id"] == company_id]
+        _enqueue(connection, ours, [(_analysed(row, sources), row) for row in rows])
 
 
 def tell_ready(connection: Connection, company_id: str, week: str, at: datetime) -> None:
@@ -43,9 +46,9 @@ def tell_ready(connection: Connection, company_id: str, week: str, at: datetime)
     tell(connection, company_id, [(event, {})])
 
 
-def of_company(connection: Connection, company_id: str) -> list[dict[str, Any]]:
-    """A firm's webhooks that are on, each with the firm's `sector`."""
-    on = webhook.c.company_id == company_id, ~webhook.c.paused, webhook.c.off.is_(None)
+def hooks(connection: Connection, company_ids: Collection[str]) -> list[dict[str, Any]]:
+    """The webhooks of those firms that are on, each with its firm's `sector`."""
+    on = webhook.c.company_id.in_(list(company_ids)), ~webhook.c.paused, webhook.c.off.is_(None)
     query = select(webhook, company.c.sector).join(company, company.c.id == webhook.c.company_id).where(*on)
     return [dict(hook) for hook in connection.execute(query).mappings()]
 
@@ -71,6 +74,11 @@ def delivery(event: Told, hook: Row) -> outbox.Delivery:
 def is_medical(sector: str | None) -> bool:
     """Whether what a firm's customers write may tell of their health, so that it does not leave by mail or webhook."""
     return trade_of(sector) == "medical"
+
+
+def _enqueue(connection: Connection, asked: Iterable[Row], told: Iterable[tuple[Told, Row]]) -> None:
+    meant = [(event, hook) for event, row in told for hook in asked if wants(hook, event, row)]
+    outbox.enqueue(connection, [delivery(event, hook) for event, hook in meant])
 
 
 def _analysed(row: Row, sources: Mapping[str, Row]) -> MentionAnalysed:

@@ -200,16 +200,13 @@ def suggestions(told: Facts) -> set[str]:
 
 
 def without_words(told: Facts, instead: str) -> Facts:
-    """The facts of a firm whose customers' words do not leave by mail; `instead` stands where an action quotes them."""
+    """The owner's facts where customers' words do not leave by mail; `instead` stands where an action quotes them."""
     unnamed = {"text": instead, "title": None, "author": None, "reply": None, "url": None}
     acts = [
         {**one, "mention": {**one["mention"], **unnamed}} if one["kind"] == "reply" else {**one, "quotes": []}
-        for one in told.get("actions", ())
+        for one in told["actions"]
     ]
-    kept = {name: value for name, value in told.items() if name not in {"list", "pride", "praise", "actions"}}
-    if "actions" not in told:
-        return {**kept, "praise": []}
-    return {**kept, "list": [], "pride": None, "actions": acts}
+    return {**told, "list": [], "pride": None, "actions": acts}
 
 
 def usual_a_week(days: Mapping[date, Sums], period: Period, since: date | None) -> float | None:

@@ -89,8 +89,7 @@ class Idempotency:
         """None if the key is ours to work under; else what is known of it."""
         moment = clock.now()
         with db.writing(self._engine) as connection:
-            died = answered.c.status.is_(None) & (answered.c.at < moment - _ABANDONED)
-            connection.execute(delete(answered).where(or_(answered.c.at < moment - _KEPT, died)))
+            purge(connection)
             if (known := _known(connection, mine)) is not None:
                 return known
             try:
@@ -108,6 +107,13 @@ class Idempotency:
     def _release(self, mine: str) -> None:
         with db.writing(self._engine) as connection:
             connection.execute(delete(answered).where(answered.c.key_hash == mine))
+
+
+def purge(connection: Connection) -> None:
+    """Forget what was answered more than a day ago, and requests that died on the way."""
+    moment = clock.now()
+    died = answered.c.status.is_(None) & (answered.c.at < moment - _ABANDONED)
+    connection.execute(delete(answered).where(or_(answered.c.at < moment - _KEPT, died)))
 
 
 def _known(connection: Connection, mine: str) -> Known | None:

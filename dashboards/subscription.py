@@ -6,10 +6,11 @@ as mail scanners open links; the page's button, or the mail program's POST, take
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from dashboards import i18n
 from vigie import clock, companies, db
@@ -18,10 +19,16 @@ from vigie.secrets import Vault
 from vigie.settings import Settings
 
 _LIFE = timedelta(days=400)
-LEAVE, MONTHLY = "unsubscribe", "monthly"
+Purpose = Literal["unsubscribe", "monthly"]
+LEAVE: Purpose = "unsubscribe"
+MONTHLY: Purpose = "monthly"
+_CHANGES: dict[Purpose, Callable[[Connection, str, str], object]] = {
+    LEAVE: companies.remove_recipient,
+    MONTHLY: companies.read_monthly,
+}
 
 
-def link(settings: Settings, company_id: str, email: str, purpose: str = LEAVE) -> str | None:
+def link(settings: Settings, company_id: str, email: str, purpose: Purpose = LEAVE) -> str | None:
     """The address that takes `email` off, or that makes its mail monthly.
 
     None where it would open on this machine only while the mail leaves it.
@@ -47,35 +54,26 @@ def mount(app: FastAPI, engine: Engine, settings: Settings) -> None:
 
 def _router(engine: Engine, vault: Callable[[], Vault]) -> APIRouter:
     router = APIRouter()
-
-    @router.get("/unsubscribe/{sealed}", response_class=HTMLResponse)
-    def ask(sealed: str) -> Response:
-        return _page(engine, _named(vault(), sealed, LEAVE), "unsubscribe.html", is_done=False)
-
-    @router.post("/unsubscribe/{sealed}", response_class=HTMLResponse)
-    def leave(sealed: str) -> Response:
-        named = _named(vault(), sealed, LEAVE)
-        if named is not None:
-            with db.writing(engine) as connection:
-                companies.remove_recipient(connection, *named)
-        return _page(engine, named, "unsubscribe.html", is_done=True)
-
-    @router.get("/monthly/{sealed}", response_class=HTMLResponse)
-    def ask_less(sealed: str) -> Response:
-        return _page(engine, _named(vault(), sealed, MONTHLY), "monthly.html", is_done=False)
-
-    @router.post("/monthly/{sealed}", response_class=HTMLResponse)
-    def read_less(sealed: str) -> Response:
-        named = _named(vault(), sealed, MONTHLY)
-        if named is not None:
-            with db.writing(engine) as connection:
-                companies.read_monthly(connection, *named)
-        return _page(engine, named, "monthly.html", is_done=True)
-
+    for purpose in _CHANGES:
+        _add_page(router, purpose, engine, vault)
     return router
 
 
-def _named(vault: Vault, sealed: str, wanted: str) -> tuple[str, str] | None:
+def _add_page(router: APIRouter, purpose: Purpose, engine: Engine, vault: Callable[[], Vault]) -> None:
+    @router.get(f"/{purpose}/{{sealed}}", response_class=HTMLResponse)
+    def ask(sealed: str) -> Response:
+        return _page(engine, _named(vault(), sealed, purpose), purpose, is_done=False)
+
+    @router.post(f"/{purpose}/{{sealed}}", response_class=HTMLResponse)
+    def change(sealed: str) -> Response:
+        named = _named(vault(), sealed, purpose)
+        if named is not None:
+            with db.writing(engine) as connection:
+                _CHANGES[purpose](connection, *named)
+        return _page(engine, named, purpose, is_done=True)
+
+
+def _named(vault: Vault, sealed: str, wanted: Purpose) -> tuple[str, str] | None:
     """The firm and the address of a link of that purpose, while it is valid."""
     try:
         purpose, company_id, until, email = vault.decrypt(sealed.encode()).split(" ", 3)
@@ -85,13 +83,13 @@ def _named(vault: Vault, sealed: str, wanted: str) -> tuple[str, str] | None:
     return (company_id, email) if is_ours else None
 
 
-def _page(engine: Engine, named: tuple[str, str] | None, template: str, *, is_done: bool) -> Response:
+def _page(engine: Engine, named: tuple[str, str] | None, purpose: Purpose, *, is_done: bool) -> Response:
     if named is None:
-        return HTMLResponse(i18n.render(template, "fr", firm=None), 404)
+        return HTMLResponse(i18n.render("mailing.html", "fr", firm=None), 404)
     try:
         with db.reading(engine) as connection:
             firm = companies.get(connection, named[0])
     except NotFoundError:
-        return HTMLResponse(i18n.render(template, "fr", firm=None), 404)
-    page = i18n.render(template, firm["language"], firm=firm, email=named[1], is_done=is_done)
+        return HTMLResponse(i18n.render("mailing.html", "fr", firm=None), 404)
+    page = i18n.render("mailing.html", firm["language"], firm=firm, purpose=purpose, email=named[1], is_done=is_done)
     return HTMLResponse(page)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from analysis import endpoints, markers, queries, report
-from analysis.report import Facts, Period, Week
+from analysis.report import Facts, Month, Period, Week
 from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
 from vigie.db.tables import mention, reported, source
@@ -79,7 +79,10 @@ def gather_edition(
     """The facts of one edition; None where the team's has nothing to say, and is not sent."""
     if edition == TEAM:
         suggested = _suggested(connection, firm, period, TEAM, recipient)
-        return report.team_facts(firm, period, _of_week(connection, firm, period, None), suggested)
+        told = report.team_facts(firm, period, _of_week(connection, firm, period, None), suggested)
+        if told and endpoints.is_medical(firm["sector"]):
+            return {**told, "praise": []} if told["habit"] else None
+        return told
     return gather(connection, firm, period, recipient=recipient)
 
 
@@ -160,12 +163,11 @@ def _delivery(settings: Settings, firm: Mapping[str, Any], period: Period, who: 
     event_id = ids.derived("report", firm["id"], edition, period.name, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
     page = page_of(settings, firm["id"])
-    if endpoints.is_medical(firm["sector"]):
+    if edition == OWNER and endpoints.is_medical(firm["sector"]):
         instead = i18n.translations(who["language"]).gettext("What was said can be read on Vigie's page only.")
         facts = report.without_words(facts, instead)
-    monthly = subscription.link(settings, firm["id"], who["email"], subscription.MONTHLY)
-    if who["frequency"] == "monthly":
-        monthly = None
+    is_monthly = who["frequency"] == Month.frequency
+    monthly = None if is_monthly else subscription.link(settings, firm["id"], who["email"], subscription.MONTHLY)
     mail = render(facts, who["language"], page=page, leave=leave, monthly=monthly, edition=edition)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():

@@ -5,6 +5,7 @@ a sender that came back too late is refused by its number. So a delivery happens
 """
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -142,9 +143,10 @@ class Dispatcher:
                 close()
 
     def _send_all(self, group: Sequence[Delivery]) -> None:
-        """One after the other, until one fails: where it does, those behind it wait until the endpoint has rested."""
+        """One after the other, until one fails or half the lease is over; those behind it are given back."""
+        until = time.monotonic() + LEASE.total_seconds() / 2
         for at, one in enumerate(group):
-            if not _send(self._engine, self._senders[one.kind], one):
+            if not _send(self._engine, self._senders[one.kind], one) or time.monotonic() > until:
                 _release(self._engine, group[at + 1 :])
                 return
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import UnauthenticatedError
+from api.idempotency import purge
 from api.routes.mentions import found_of
 from api.schemas import MentionIn, Pushed
 from api.services import Given
@@ -52,6 +53,7 @@ def _take(given: Given, source_id: str, headers: dict[str, str], body: bytes) ->
     collect.append(given.log, source["company_id"], sources_store.origin(source), collected)
     ids = [one.id for one in collected]
     with db.writing(given.engine) as connection:
+        purge(connection)
         sources_store.received(connection, source, None)
         row = {"key_hash": mark, "request_hash": mark, "at": clock.now(), "status": 202}
         db.upsert(connection, answered, [{**row, "body": json.dumps(ids).encode()}])

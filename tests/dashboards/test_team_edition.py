@@ -62,3 +62,15 @@ def test_a_team_is_not_written_to_for_nothing_and_never_twice(house, firm):
 def test_an_edition_that_is_none_is_refused(house, firm):
     with db.writing(house.engine) as connection, pytest.raises(InvalidInputError):
         companies.add_recipient(connection, firm["id"], "a@example.fr", edition="boss")
+
+
+def test_the_team_of_a_practice_is_not_written_to_without_a_habit(house):
+    with db.writing(house.engine) as connection:
+        company_id = companies.add(connection, "Cabinet Durand", sector="86.23Z")
+        practice = dict(companies.get(connection, company_id))
+    hear(house, practice, PRAISE)
+    assert send(house, practice, team="equipe@example.fr") == {}, "praise may not leave, and nothing else is there"
+    hear(house, practice, *COMPLAINTS)
+    said = send(house, practice)["equipe@example.fr"].get_body(("plain",)).get_content()
+    assert "combien de temps" in said
+    assert "Julie" not in said
