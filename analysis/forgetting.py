@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, select, update
 
+from analysis import search
 from analysis.words import folded
 from vigie import clock, db, outbox
 from vigie.db.tables import alert, dead_letter, dispute, forgotten, mention, report
@@ -72,6 +73,8 @@ def forget(engine: Engine, log: EventLog, asked: Asked, key: str, mails: Path | 
         for row in rows:
             values = erased(row)
             connection.execute(update(mention).where(mention.c.id == row["id"]).values(**values))
+        search.remove(connection, ids)
+        search.scrub(connection)
         alerts = _clean_alerts(connection, asked.company_id, ids)
         _clean_reports(connection, asked.company_id, ids)
         connection.execute(delete(dispute).where(dispute.c.mention_id.in_(ids)))
@@ -92,6 +95,7 @@ def apply(engine: Engine, key: str) -> int:
             one = dict(row)
             if not one["expired"] and must_go(one, pairs[one["company_id"]], key):
                 connection.execute(update(mention).where(mention.c.id == one["id"]).values(**erased(one)))
+                search.remove(connection, [one["id"]])
                 count += 1
     return count
 

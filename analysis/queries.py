@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
 
+from analysis import search
 from analysis.alerts import History
 from analysis.emerging import Said
 from analysis.reputation import five_stars_needed, next_shown
@@ -15,7 +16,6 @@ from analysis.wishes import OTHER
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
-_MOST_WORDS = 10
 _WORDED_WITHIN = timedelta(days=90)
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
@@ -31,7 +31,7 @@ class Filter:
     theme: str | None = None
     sentiment: str | None = None
     rating: float | None = None
-    # Words that title, text or author must all hold.
+    # Words that title, text or author must all hold, whatever their inflection; `serv*` for all that begin so.
     q: str | None = None
     status: str | None = None
     assigned_to: str | None = None
@@ -210,7 +210,7 @@ def mentions(
     after: tuple[datetime, str] | None = None,
 ) -> Sequence[RowMapping]:
     """The firm's mentions, latest first, `after` the last one of the page before."""
-    query = _filtered(select(mention).where(mention.c.company_id == company_id), wanted)
+    query = _filtered(company_id, wanted)
     if after:
         moment, mention_id = after
         earlier = and_(mention.c.published_at == moment, mention.c.id < mention_id)
@@ -284,8 +284,9 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
     }
 
 
-def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
+def _filtered(company_id: str, wanted: Filter) -> Select[Any]:
     columns = mention.c
+    query = select(mention).where(columns.company_id == company_id)
     if wanted.first:
         query = query.where(columns.day >= wanted.first.isoformat())
     if wanted.last:
@@ -307,11 +308,7 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'
         query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
     if wanted.q:
-        said = func.lower(
-            func.coalesce(columns.title, "") + " " + columns.text + " " + func.coalesce(columns.author, "")
-        )
-        for word in wanted.q.lower().split()[:_MOST_WORDS]:
-            query = query.where(said.like(f"%{_escaped(word)}%", escape="\\"))
+        query = query.where(search.finds(company_id, wanted.q))
     return query
 
 

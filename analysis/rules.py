@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from analysis.words import folded, lemmas
+from analysis.words import asked_forms, forms, plain
 from vigie.errors import InvalidInputError
 
 # What every firm has, and may switch off.
@@ -117,12 +117,12 @@ def _one(tokens: Sequence[str]) -> tuple[Test, Sequence[str]]:
 
 def _word(token: str) -> Test:
     if token.startswith('"'):
-        phrase = f" {_plain(token)} "
+        phrase = f" {plain(token)} "
         if not phrase.strip():
             raise InvalidInputError("the keyword expression lacks a word")
         return lambda text: phrase in text.joined
-    forms = {_plain(token), *(form for language in ("fr", "en") for form in lemmas(token, language))}
-    return lambda text: not forms.isdisjoint(text.words)
+    wanted = asked_forms(token)
+    return lambda text: not wanted.isdisjoint(text.words)
 
 
 def _both(one: Test, other: Test) -> Test:
@@ -143,10 +143,4 @@ def _speaks_of(themes: Sequence[Mapping[str, Any]], wanted: Conditions) -> bool:
 
 def _text(mention: Mapping[str, Any]) -> _Text:
     said = f"{mention['title'] or ''} {mention['text'] or ''}"
-    plain = _plain(said)
-    language = "en" if mention["language"] == "en" else "fr"
-    return _Text(frozenset(plain.split()) | frozenset(lemmas(said, language)), f" {plain} ")
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", folded(text)))
+    return _Text(frozenset(forms(said, "en" if mention["language"] == "en" else "fr")), f" {plain(said)} ")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from analysis import alert_store, copies, rollups
+from analysis import alert_store, copies, rollups, search
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
@@ -127,6 +127,7 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
     _group_copies(connection, delta, new, changed)
     _insert(connection, list(new.values()))
     _update(connection, list(changed.values()), _CONTENT | _READ | _STANDING)
+    search.write(connection, [*new.values(), *changed.values()])
     write_rollups(connection, delta)
     alert_store.raise_for(connection, list(new.values()))
     _look_again(connection, [*new.values(), *changed.values()])
@@ -164,6 +165,7 @@ def expire(connection: Connection, limit: int = 500) -> int:
         for row in stored.values()
     ]
     _update(connection, rows, {*gone, "themes", "wishes"})
+    search.remove(connection, stored)
     return len(rows)
 
 

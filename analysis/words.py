@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 import simplemma
 
@@ -14,6 +15,7 @@ _CONTRASTS = (
 _TURN = re.compile(rf"[,;]?\s+(?={_CONTRASTS})", re.I)
 _TURNING = re.compile(rf"^{_CONTRASTS}[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LETTERS = re.compile(r"[^\W_]+")
 _MOST_QUOTE = 240
 _ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
 
@@ -46,9 +48,43 @@ def folded(text: str) -> str:
     return "".join(letter for letter in bare if not unicodedata.combining(letter))
 
 
+def plain(text: str) -> str:
+    """Its words alone, folded, a space between them."""
+    return " ".join(_LETTERS.findall(folded(text)))
+
+
+def forms(text: str, language: str) -> list[str]:
+    """Each word of `text` as it stands, without its plural's letter, and as its lemma: folded, each form once."""
+    words = _WORD.findall(unicodedata.normalize("NFC", text).lower())
+    return list(dict.fromkeys(chain.from_iterable(_forms(word, language) for word in words)))
+
+
+def asked_forms(word: str) -> frozenset[str]:
+    """The forms of which a text must hold one to hold this word, whatever the text's language."""
+    word = _ELIDED.sub("", word.lower())
+    bare = plain(word)
+    return frozenset((bare, _singular(bare), lemma(word, "fr"), lemma(word, "en")))
+
+
+def asked_words(text: str) -> list[str]:
+    """The words that somebody asks for, folded; "l'accueil" asks for "accueil"."""
+    return plain(_ELIDED.sub(" ", text.lower())).split()
+
+
 def lemmas(text: str, language: str) -> list[str]:
     """The words of `text` as lemmas, folded, in order."""
     return [lemma(word, language) for word in _WORD.findall(_ELIDED.sub(" ", text.lower()))]
+
+
+@lru_cache(maxsize=100_000)
+def _forms(word: str, language: str) -> tuple[str, ...]:
+    parts = plain(word).split()
+    return (*parts, *map(_singular, parts), lemma(word, language))
+
+
+def _singular(word: str) -> str:
+    """For words that the dictionary lacks, or that were typed without their accents."""
+    return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
 
 
 @lru_cache(maxsize=100_000)

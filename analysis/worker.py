@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, select
 
-from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, store, watch
+from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, search, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.sentiment import EngineName
@@ -151,7 +151,8 @@ class Worker:
         if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
             return handled
         self._looked_at = time.monotonic()
-        return handled + look(self._engine) + homonyms.decide_due(self._engine) + watch.look_due(self._engine)
+        timers = (look, homonyms.decide_due, watch.look_due, search.fill)
+        return handled + sum(work(self._engine) for work in timers)
 
     def close(self) -> None:
         self._subscription.close()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from analysis.worker import Worker
 from ingest import collect
@@ -41,6 +42,8 @@ def main() -> None:
         for size, firms in ((50, 20), (50, 2_000), (5, 20), (1, 20)):
             label = f"pipeline, {size} in a record, {firms:,} firms, {name}"
             measures[label] = lambda settings=settings, size=size, firms=firms: pipeline(texts, settings(), size, firms)
+        label = f"the same, 50 in a record, 2,000 firms, without full-text search, {name}"
+        measures[label] = lambda settings=settings: without_search(texts, settings())
     try:
         engines(texts[:200])  # lexicons load once
         found: dict[str, list[float]] = {name: [] for name in measures}
@@ -143,6 +146,12 @@ def pipeline(texts: list[tuple[str, float | None]], settings: Settings, size: in
     log.close()
     engine.dispose()
     return spent / len(texts) * 1e6
+
+
+def without_search(texts: list[tuple[str, float | None]], settings: Settings) -> float:
+    """What the pipeline would cost if no mention could be searched."""
+    with patch("analysis.search.write"):
+        return pipeline(texts, settings, 50, 2_000)
 
 
 def handled(worker: Worker) -> int:

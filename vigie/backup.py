@@ -18,14 +18,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, select
 
-from vigie import clock
-from vigie.db import migrate
+from vigie import clock, due
+from vigie.db import migrate, search
 from vigie.db.engine import writing
 from vigie.errors import InvalidInputError
 
 _MANIFEST, _LOG = "manifest.json", "log.db"
 _FORM = 1
-_KEPT_OUT = {"alembic_version"}
 _SHORT_LIVED = {"token": ("kind", ("session", "link"))}  # what opens pages is made anew
 _BATCH = 1_000
 _MOST_LINE = 50_000_000
@@ -67,7 +66,7 @@ def _write_tables(engine: Engine, archive: zipfile.ZipFile) -> dict[str, int]:
     level = "REPEATABLE READ" if engine.dialect.name == "postgresql" else None
     options = {"isolation_level": level} if level else {}
     with engine.connect().execution_options(**options) as connection, connection.begin():
-        for table in _tables(connection):
+        for table in tables(connection):
             with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as file:
                 counts[table.name] = sum(file.write(line) and 1 for line in _lines(connection, table))
     return counts
@@ -101,18 +100,21 @@ def _restore_tables(
     _clear(engine, replace=replace)
     migrate.migrate(engine, manifest["tables_at"])
     with writing(engine) as connection:
-        tables = _tables(connection)
-        for table in reversed(tables):
+        ours = tables(connection)
+        for table in reversed(ours):
             connection.execute(table.delete())  # a migration may have written timers of its own
-        for table in tables:
+        for table in ours:
             # Positions are of the log that was backed up: on another one everything is read from its beginning.
             if table.name != "consumer_offset" or (with_positions and _LOG in archive.namelist()):
                 _load(connection, table, archive)
     migrate.migrate(engine)
+    with writing(engine) as connection:
+        due.schedule(connection, due.SEARCH, ["mentions"])
 
 
 def _clear(engine: Engine, *, replace: bool) -> None:
     with writing(engine) as connection:
+        search.drop(connection)
         metadata = MetaData()
         metadata.reflect(connection)
         firms = metadata.tables.get("company")
@@ -156,8 +158,13 @@ def _restore_log(log: Path, archive: zipfile.ZipFile) -> None:
             source.backup(target)
 
 
-def _tables(connection: Connection) -> list[Table]:
-    """The tables as they are, those that others refer to first."""
+def tables(connection: Connection) -> list[Table]:
+    """The tables that a backup holds, as they are, those that others refer to first."""
     metadata = MetaData()
-    metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name not in _KEPT_OUT]
+    metadata.reflect(connection, only=_is_kept)
+    return metadata.sorted_tables
+
+
+def _is_kept(name: str, metadata: MetaData) -> bool:
+    """What a search looks in is derived from the mentions."""
+    return name != "alembic_version" and not name.startswith(search.PREFIX)

@@ -17,6 +17,8 @@ from vigie.db.tables import due
 POLL, REPORT, ALERTS, RELEVANCE, SOURCES, EXPIRY = "poll", "report", "alerts", "relevance", "sources", "expiry"
 # A webhook that was switched off, of which its owner must hear.
 ENDPOINT_OFF = "endpoint_off"
+# Mentions that no search finds yet, after an upgrade or a restored backup.
+SEARCH = "search"
 # Alerts that wait to be mailed.
 ALERT_MAIL = "alert_mail"
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, func, select
+from sqlalchemy import Engine, func, select
 
 from vigie import backup, clock, db, heartbeat, positions
 from vigie.errors import InvalidInputError
@@ -21,7 +21,7 @@ _ROLES = ("ingest", "analyse", "deliver", "serve")
 _MOVING, _MOVED = "moving.json", "moved.json"
 _POLL = 500
 # What is not copied row for row: sessions are opened anew, positions and heartbeats belong to a place.
-_OF_A_PLACE = {"token", "consumer_offset", "heartbeat", "due", "alembic_version"}
+_OF_A_PLACE = {"token", "consumer_offset", "heartbeat", "due"}
 
 
 def has_moved(data_dir: Path) -> bool:
@@ -69,10 +69,8 @@ def _compare(engine: Engine, target: Engine) -> None:
 
 
 def _counts(engine: Engine) -> dict[str, int]:
-    metadata = MetaData()
-    metadata.reflect(engine)
     with db.reading(engine) as connection:
-        tables = [table for table in metadata.sorted_tables if table.name not in _OF_A_PLACE]
+        tables = [table for table in backup.tables(connection) if table.name not in _OF_A_PLACE]
         return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
 

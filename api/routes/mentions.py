@@ -42,7 +42,8 @@ def list_mentions(
 ) -> dict[str, Any]:
     """A firm's mentions, latest first; days are the firm's own, both included.
 
-    `q` holds words that title, text or author must all hold. `apart` shows those that do not count: set aside, of an
+    `q` holds words that title, text or author must all hold, whatever their accents and inflection; `serv*` stands for
+    every word that begins so. `apart` shows those that do not count: set aside, of an
     unverified sender, not yet confirmed, notes or copies.
     """
     wanted = queries.Filter(

@@ -20,7 +20,7 @@ def rows_of(connection: Connection) -> dict[str, list[dict]]:
             for row in connection.execute(select(table)).mappings()
         ]
         for table in metadata.sorted_tables
-        if table.name != "alembic_version"
+        if table.name != "alembic_version" and not table.name.startswith("mention_search")
     }
 
 

@@ -205,6 +205,17 @@ mention = Table(
     Index(None, "expires_at"),
 )
 
+# What a search looks in: derived from the mention, indexed by PostgreSQL's GIN or, by triggers, in SQLite's FTS5.
+mention_search = Table(
+    "mention_search",
+    metadata,
+    # Of our own making: VACUUM may renumber SQLite's, which the index refers to.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("mention_id", String(64), ForeignKey("mention.id", ondelete="CASCADE"), nullable=False),
+    Column("words", Text, nullable=False),
+    Index(None, "mention_id", unique=True),
+)
+
 judgement = Table(
     "judgement",
     metadata,

@@ -1,0 +1,57 @@
+"""The index of words, which the two databases keep and ask in different ways, with one meaning.
+
+A word is made of a to z and 0 to 9 and begins with a letter, so that neither database has an opinion about it.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, FunctionElement, Select, String, literal, select, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import Boolean
+
+from vigie.db.tables import mention_search
+
+# The table, SQLite's index of it, and the tables in which that index lies: all derived from mentions.
+PREFIX = mention_search.name
+
+
+def matching(wanted: Sequence[Collection[str]]) -> Select[Any]:
+    """The ids of the mentions that hold, of each group, at least one word; `word*` is any word that begins so."""
+    return select(mention_search.c.mention_id).where(_Matches(wanted))
+
+
+def scrub(connection: Connection) -> None:
+    """Leave no trace of removed words in SQLite's index; PostgreSQL's VACUUM does so in time."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"INSERT INTO {PREFIX}_index ({PREFIX}_index) VALUES ('rebuild')"))
+
+
+def drop(connection: Connection) -> None:
+    """Remove the table and its index, where they are."""
+    for name in (f"{PREFIX}_index", PREFIX):
+        connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+
+
+class _Matches(FunctionElement[Any]):
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, wanted: Sequence[Collection[str]]) -> None:
+        fts5 = " AND ".join(f"({' OR '.join(sorted(group))})" for group in wanted)
+        tsquery = " & ".join(f"({' | '.join(sorted(group))})" for group in wanted).replace("*", ":*")
+        super().__init__(literal(fts5, String), literal(tsquery, String))
+
+
+@compiles(_Matches, "sqlite")
+def _matches_sqlite(element: _Matches, compiler: Any, **kwargs: Any) -> str:
+    asked, _ = element.clauses
+    index = f"{PREFIX}_index"
+    return f"{PREFIX}.number IN (SELECT rowid FROM {index} WHERE {index} MATCH {compiler.process(asked, **kwargs)})"
+
+
+@compiles(_Matches, "postgresql")
+def _matches_postgresql(element: _Matches, compiler: Any, **kwargs: Any) -> str:
+    _, asked = element.clauses
+    words = f"to_tsvector('simple'::regconfig, {PREFIX}.words)"
+    return f"{words} @@ to_tsquery('simple'::regconfig, {compiler.process(asked, **kwargs)})"
