@@ -3,7 +3,7 @@
 For searches and the press only; a firm's own pages, mailbox, form and keys speak of it by definition. The name may be
 met whole, as an alias, or by what is distinctive in it ("chez Mercier"); its town or département and the words of its
 trade speak for it; another town, a first name before it, small letters ("un médium") speak against. What somebody
-said of earlier texts counts too. The weights were set by hand; tests/analysis/relevance_cases.txt measures them.
+said of earlier texts counts too. The weights were set by hand; the relevance_cases of tests/analysis measure them.
 """
 
 import re
@@ -15,6 +15,8 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
+
+from simplemma import is_known
 
 from analysis.words import folded
 
@@ -39,6 +41,8 @@ _COMMON = _GENERIC | frozenset(
     tres plus moins jamais toujours merci bravo bonjour avis nouveau nouvelle notre we i you he she they it this that
     at in on by to for from with but not no my our your best good bad great lovely new rude""".split()
 )
+_LINKING = frozenset("de du des d la l le les au aux of the".split())  # "Pharmacie du Marché" is never "Marché"
+_HANDLE = 8  # letters that a name run together needs to be no other word
 _TOKEN = re.compile(r"[^\W_]+|&")
 
 
@@ -84,12 +88,13 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One way to call the firm. A strong one says its trade as well; a partial one is what is distinctive in it."""
+    """One way to call the firm: whole, as a handle ("@lepetitbouchon"), or by what is distinctive in it (partial)."""
 
     words: tuple[str, ...]
     strength: float
     is_partial: bool = False
     names_trade: bool = False
+    is_handle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class _Guard:
     forms: tuple[_Form, ...]
     home: frozenset[tuple[str, ...]]
     trade: frozenset[str]
+    callings: frozenset[str]
     vocabulary: frozenset[str]
     host: str | None
     siren: str | None
@@ -126,7 +132,7 @@ def relevance(
         return Relevance(1.0, (f"siren:{guard.siren}",))
     tokens = _tokens(whole)
     best = max(
-        (_weigh(guard, form, tokens, at) for form in guard.forms for at in _met(form, tokens)),
+        (_weigh(guard, form, tokens, at) for form, at in _longest(guard.forms, tokens)),
         key=lambda weighing: weighing.score,
         default=_Weighing(0.0, ["name_absent"]),
     )
@@ -155,13 +161,27 @@ def _weigh(guard: _Guard, form: _Form, tokens: list[_Token], at: int) -> _Weighi
         weighing.add(0.25, "town")
     if trade:
         weighing.add(0.25, f"trade:{trade[0]}")
+    if form.is_partial and at and _singular(tokens[at - 1].word) in guard.callings and _joins(first.gap):
+        weighing.add(0.25, f"called:{tokens[at - 1].word}")
+    if _is_hardly_chance(form, tokens, at):
+        weighing.add(0.15, "whole_name")
     if not _is_written_as_name(guard, form, tokens, at) and not (_is_casual(tokens) and (is_home or form.names_trade)):
-        weighing.add(-0.4, "common_word")
+        weighing.add(-0.4 if form.names_trade else -0.5, "common_word")
     for reason in _other_name(guard, form, tokens, at):
         weighing.add(-0.15 if form.names_trade else -0.4, reason)
     if not is_home and (elsewhere := _elsewhere(guard, tokens, at + len(form.words), near)):
-        weighing.add(-0.4, f"elsewhere:{elsewhere}")
+        weighing.add(-0.5, f"elsewhere:{elsewhere}")
     return weighing
+
+
+def _longest(forms: Iterable[_Form], tokens: list[_Token]) -> Iterator[tuple[_Form, int]]:
+    """Each place where the firm may be named, under the longest name that it bears there."""
+    met = [(form, at) for form in forms for at in _met(form, tokens)]
+    for form, at in met:
+        end = at + len(form.words)
+        longer = (other for other in met if len(other[0].words) > len(form.words))
+        if not any(start <= at and end <= start + len(other.words) for other, start in longer):
+            yield form, at
 
 
 def _met(form: _Form, tokens: list[_Token]) -> Iterator[int]:
@@ -182,8 +202,15 @@ def _joins(gap: str) -> bool:
 def _is_written_as_name(guard: _Guard, form: _Form, tokens: list[_Token], at: int) -> bool:
     """Whether its distinctive words have a capital, as a name has ("un médium" has none)."""
     matched = tokens[at : at + len(form.words)]
-    telling = [token for token in matched if token.word not in _GENERIC and _singular(token.word) not in guard.trade]
-    return all(not token.shown[0].islower() for token in telling or matched[-1:])
+    telling = [token for token in matched if not _describes(token.word, guard.trade)]
+    return form.is_handle or all(not token.shown[0].islower() for token in telling or matched[-1:])
+
+
+def _is_hardly_chance(form: _Form, tokens: list[_Token], at: int) -> bool:
+    """Two words or more, each with its capital, of which one is in no dictionary: "Kerlouan Nautisme"."""
+    proper = [token.shown for token in tokens[at : at + len(form.words)] if token.word not in _GENERIC]
+    is_name = len(proper) > 1 and all(word[0].isupper() for word in proper)
+    return is_name and not form.names_trade and not all(is_known(word.lower(), lang=("fr", "en")) for word in proper)
 
 
 def _is_casual(tokens: list[_Token]) -> bool:
@@ -195,7 +222,7 @@ def _is_casual(tokens: list[_Token]) -> bool:
 
 def _other_name(guard: _Guard, form: _Form, tokens: list[_Token], at: int) -> Iterator[str]:
     """The name is part of another one: "Tina Turner", "Saint-Martin", "Patrick Bruel", "Java 25"."""
-    before = tokens[at - 1] if at else None
+    before = tokens[at - 1] if at and tokens[at].word not in _COMMON else None
     if before and not tokens[at].gap.strip(" -\u00a0") and _is_foreign(guard, before):
         yield f"other_name:{before.shown} {tokens[at].shown}"
         return
@@ -221,6 +248,8 @@ def _elsewhere(guard: _Guard, tokens: list[_Token], after: int, near: list[_Toke
             if place.word not in _TIMES | _COMMON | guard.vocabulary:
                 return place.shown
             break
+    if county := next((place for place in _counties() if _begins_with(rest, _place(place))), None):
+        return county
     words = [token.word for token in near]
     for start, token in enumerate(near):
         if not token.shown[0].isupper():
@@ -230,6 +259,10 @@ def _elsewhere(guard: _Guard, tokens: list[_Token], after: int, near: list[_Toke
             if town in _towns() and town not in guard.home and not set(town) <= guard.vocabulary:
                 return " ".join(one.shown for one in near[start : start + length])
     return None
+
+
+def _begins_with(tokens: list[_Token], place: tuple[str, ...]) -> bool:
+    return tuple(token.word for token in tokens[: len(place)]) == place and tokens[0].shown[0].isupper()
 
 
 def _names_any(tokens: list[_Token], places: frozenset[tuple[str, ...]]) -> bool:
@@ -280,7 +313,7 @@ def _tokens(text: str) -> list[_Token]:
 def _guard(
     name: str, city: str | None, siren: str | None, sector: str | None, website: str | None, aliases: tuple[str, ...]
 ) -> _Guard:
-    trade = _trade_words(sector) or _trade_words(_sector_said(name))
+    trade, callings = _words_of(_code(sector) or _code_said(name))
     forms: dict[tuple[str, ...], _Form] = {}
     for one in (name, *aliases):
         for form in _forms(one, trade, is_alias=one is not name):
@@ -290,44 +323,86 @@ def _guard(
     home = _home(city)
     words = {word for form in forms.values() for word in form.words} | {word for place in home for word in place}
     host = _host(website if website is None or "//" in website else f"https://{website}")
-    return _Guard(
-        tuple(forms.values()), home, trade, frozenset(words), host, re.sub(r"\D", "", siren)[:9] if siren else None
-    )
+    number = re.sub(r"\D", "", siren)[:9] if siren else None
+    return _Guard(tuple(forms.values()), home, trade, callings, frozenset(words), host, number)
 
 
 def _forms(name: str, trade: frozenset[str], *, is_alias: bool) -> Iterator[_Form]:
     words = tuple(token.word for token in _tokens(name))
     if not words:
         return
-    names_trade = any(_singular(word) in trade for word in words) and len(words) > 1
-    core = tuple(word for word in words if word not in _GENERIC and _singular(word) not in trade)
+    core = tuple(word for word in words if not _describes(word, trade) and not word.isdigit())
     is_place = core in _towns()
-    strong = (names_trade or words[0] in _LEGAL or (is_alias and len(words) > 1)) and not is_place
-    yield _Form(words, 0.7 if strong else 0.35 if len(words) > 1 else 0.2, len(words) == 1, names_trade and strong)
-    if core and core != words and not is_place and not is_alias:
-        yield _Form(core, 0.2, is_partial=True)
+    whole = _whole(words, is_known=not is_place, is_alias=is_alias)
+    yield whole
+    if len("".join(words)) >= _HANDLE and len(words) > 1:
+        yield _Form(("".join(words),), whole.strength, names_trade=whole.names_trade, is_handle=True)
+    start = next((at for at, word in enumerate(words) if not _is_calling(word)), len(words))
+    rest = words[start:]
+    if sum(word not in _GENERIC for word in rest) > 1:
+        yield _whole(rest, is_known=not is_place, is_alias=False)
+    if start > 1 and core:  # "Clinique vétérinaire des Tilleuls" is called "la clinique des Tilleuls" as well
+        for calling in words[:start]:
+            yield _whole((calling, *rest), is_known=not is_place, is_alias=False)
+    if core and core != words and not is_alias and not (start and rest[0] in _LINKING):
+        yield _Form(core, -0.2 if is_place else 0.2, is_partial=True)
+
+
+def _whole(words: tuple[str, ...], *, is_known: bool, is_alias: bool) -> _Form:
+    """A full name; a strong one says its trade, has a legal form, or was given as an alias of two telling words."""
+    names_trade = len(words) > 1 and any(map(_is_calling, words))
+    telling = sum(word not in _GENERIC for word in words)
+    is_strong = is_known and (names_trade or words[0] in _LEGAL or (is_alias and telling > 1))
+    strength = 0.7 if is_strong else 0.35 if len(words) > 1 else 0.2
+    return _Form(words, strength, is_partial=len(words) == 1, names_trade=names_trade and is_strong)
+
+
+def _describes(word: str, trade: frozenset[str]) -> bool:
+    """Whether a name's word tells no firm from another: a small one, or a word of its trade."""
+    return word in _GENERIC or _singular(word) in trade or _is_calling(word)
+
+
+def _is_calling(word: str) -> bool:
+    return _singular(word) in _callings()
 
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
 
 
-@lru_cache(maxsize=256)
-def _trade_words(sector: str | None) -> frozenset[str]:
-    """The words of the longest code that the firm's begins with; hyphenated ones by their parts."""
-    table = _table("trades.toml")
-    fitting = [code for code in table if sector and sector.startswith(code)]
-    words = table[max(fitting, key=len)] if fitting else ""
-    return frozenset(_singular(part) for word in words.split() for part in word.split("-") if len(part) > 2)
+def _code(sector: str | None) -> str | None:
+    """The longest known activity code that the firm's own begins with."""
+    return max((code for code in _trades() if sector and sector.startswith(code)), key=len, default=None)
 
 
-def _sector_said(name: str) -> str | None:
-    """The activity that a firm's name says ("Boulangerie Mercier"), for one whose code nobody gave.
-
-    The first two words of each activity are its own name.
-    """
+def _code_said(name: str) -> str | None:
+    """The activity that a firm's name says ("Boulangerie Mercier"), for one whose code nobody gave."""
     words = {_singular(token.word) for token in _tokens(name)}
-    return next((code for code, known in _table("trades.toml").items() if words & set(known.split()[:2])), None)
+    return next((code for code, (_, callings) in _trades().items() if words & callings), None)
+
+
+def _words_of(code: str | None) -> tuple[frozenset[str], frozenset[str]]:
+    """The words of a trade, and those among them by which a firm of it is called."""
+    return _trades()[code] if code else (frozenset(), frozenset())
+
+
+@lru_cache(maxsize=1)
+def _trades() -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    trades = {}
+    for code, words in _table("trades.toml").items():
+        callings, _, others = words.partition("|")
+        trades[code] = (_parts(callings + others), _parts(callings))
+    return trades
+
+
+@lru_cache(maxsize=1)
+def _callings() -> frozenset[str]:
+    return frozenset(word for _, callings in _trades().values() for word in callings)
+
+
+def _parts(words: str) -> frozenset[str]:
+    """Hyphenated words by their parts, as a text's words are."""
+    return frozenset(_singular(part) for word in words.split() for part in word.split("-") if len(part) > 2)
 
 
 def _home(city: str | None) -> frozenset[tuple[str, ...]]:

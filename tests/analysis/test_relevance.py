@@ -1,4 +1,9 @@
-"""The homonym guard, measured on cases that were written before it."""
+"""The homonym guard, measured on cases that were written before it, and on those of a second hand.
+
+What the guard said when it first saw the second hand's cases: 147 right of 156 said and 161 meant; it was mended after
+that. Of the last twelve firms of that file, which were written after, it said 45 at first sight, 42 of them right, of
+42 meant.
+"""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +18,7 @@ from analysis.relevance import Firm, learn, relevance
 from ingest.sources import feed
 from tests.pipeline import SHARED
 
-CASES = Path(__file__).with_name("relevance_cases.txt")
+CASES = [Path(__file__).with_name(name) for name in ("relevance_cases.txt", "relevance_cases_unseen.txt")]
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,9 @@ class Case:
     is_about_us: bool
 
 
-def cases():
+def cases(file):
     firm = None
-    for line in CASES.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             name, city, siren, sector, site, aliases = (part.strip() for part in line.strip("[]").split("|"))
             known = tuple(alias.strip() for alias in aliases.split(";") if alias.strip())
@@ -53,10 +58,11 @@ def wilson(successes, n):
     return (share + z * z / (2 * n) - z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n)
 
 
-def test_it_tells_a_firm_from_its_namesakes():
+@pytest.mark.parametrize("file", CASES, ids=lambda path: path.stem)
+def test_it_tells_a_firm_from_its_namesakes(file):
     if not SHARED.exists():
         pytest.skip("needs the feeds of ../shared/inputs")
-    found = [(case, relevance(case.firm, case.text, url=case.url)) for case in cases()]
+    found = [(case, relevance(case.firm, case.text, url=case.url)) for case in cases(file)]
     assert len(found) >= 300
     said = [case for case, about in found if about.is_about_us]
     meant = [case for case, _ in found if case.is_about_us]
