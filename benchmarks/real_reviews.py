@@ -1,4 +1,4 @@
-"""10,000 real reviews through the whole loop: `python -m benchmarks.real_reviews FOLDER`.
+"""10,000 real reviews through the whole loop: `python -m benchmarks.real_reviews FOLDER [SEED]`.
 
 Texts and stars are real (../shared/data). Which firm, author, id and date each gets is drawn by a seed over two years,
 and the script plants bursts and drops to be found. Writes into FOLDER what a reader needs to judge the alerts and the
@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from analysis import queries, store
@@ -28,7 +28,7 @@ from vigie.log import open_log
 from vigie.settings import Settings
 
 FIRMS, REVIEWS, DAYS = 20, 10_000, 730
-TODAY = date(2026, 11, 22)
+TODAY = clock.now().date()
 # (language, sources of one trade): a firm's reviews are of one trade, as in life
 TRADES = (
     ("fr", ("insurance",)),
@@ -39,8 +39,8 @@ TRADES = (
 )
 
 
-def main(folder: Path) -> None:
-    chance = random.Random(SEED)
+def main(folder: Path, seed: int = SEED) -> None:
+    chance = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     house = open_house(folder)
     pools = read_pools(chance)
@@ -55,9 +55,8 @@ def main(folder: Path) -> None:
         write_csv(path, rows["rows"])
         done = import_file(house.engine, house.log, firm, path, notify=True)
         assert not done.bad, done.bad[:3]
-    with clock.held(datetime(TODAY.year, TODAY.month, TODAY.day, 20, tzinfo=UTC)):
-        work.analyse(house, threading.Event(), once=True)
-        report(house, folder, planted, chance)
+    work.analyse(house, threading.Event(), once=True)
+    report(house, folder, planted, chance)
 
 
 def open_house(folder: Path) -> House:
@@ -161,4 +160,4 @@ def report(house: House, folder: Path, planted: dict, chance: random.Random) -> 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:3]))

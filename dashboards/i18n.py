@@ -17,6 +17,8 @@ from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dashboards import troubles
+
 LANGUAGES = ("fr", "en")
 _MOST_MARKED = 4
 
@@ -69,6 +71,7 @@ def environment(language: str) -> Environment:
         "month": lambda value: str(format_date(_date(value), "MMM yyyy", locale=language)),
         "pair": lambda row: (row["id"], row["name"]),
         "marked": marked,
+        "trouble": lambda value: troubles.told(str(value), language),
         "flat": lambda value: " ".join(str(value).split()),
     }
     env.globals["language"] = language

@@ -1,15 +1,19 @@
 """First minutes: from a firm's name to a page with real mentions. Nothing asks for a key, a port or a server's name."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboards import letters
 from dashboards.visit import FIRM, Editing, Given, Managing, RefusedError, Trying, Visit, Visitor, language_of
 from ingest import imports, sources_store
+from ingest.files.columns import UnknownColumnsError
 from ingest.imports import Imported
 from ingest.recognise import proposals
 from vigie import companies, db, people
@@ -17,6 +21,30 @@ from vigie.errors import InvalidInputError
 
 router = APIRouter()
 _MOST_FILES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What became of a file: it was read, it cannot be, or somebody must say which column is which."""
+
+    name: str
+    done: Imported | None = None
+    problem: str = ""
+    unknown: UnknownColumnsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A column's name for each field that somebody named."""
+
+    text: Annotated[str, Form(max_length=500)] = ""
+    rating: Annotated[str, Form(max_length=500)] = ""
+    date: Annotated[str, Form(max_length=500)] = ""
+    author: Annotated[str, Form(max_length=500)] = ""
+    title: Annotated[str, Form(max_length=500)] = ""
+
+    def mapping(self) -> dict[str, str]:
+        return {name: column for name, column in asdict(self).items() if column}
 
 
 @router.post("/companies", response_class=HTMLResponse)
@@ -58,18 +86,28 @@ def listen(visit: Editing, wanted: Annotated[list[str] | None, Form()] = None) -
 @router.post(FIRM + "/start/files", response_class=HTMLResponse)
 def drop(visit: Editing, files: list[UploadFile]) -> HTMLResponse:
     """Read what was dropped: exports and saved mails. What cannot be read is said, and the rest counts."""
-    read: list[tuple[str, Imported | str]] = []
+    return _page(visit, read=[_read(visit, file) for file in files[:_MOST_FILES]])
+
+
+@router.post(FIRM + "/start/columns", response_class=HTMLResponse)
+def tell_columns(visit: Editing, file: UploadFile, said: Annotated[Columns, Depends()]) -> HTMLResponse:
+    """Which column of a table is what: kept for every file with that header."""
+    return _page(visit, read=[_read(visit, file, said.mapping())])
+
+
+def _read(visit: Visit, file: UploadFile, mapping: Mapping[str, str] | None = None) -> Dropped:
+    name = Path(file.filename or "").name[-120:] or "?"
     with TemporaryDirectory() as folder:
-        for number, file in enumerate(files[:_MOST_FILES]):
-            name = Path(file.filename or "").name[-120:] or "?"
-            path = Path(folder) / f"{number}{Path(name).suffix[:8]}"
-            path.write_bytes(file.file.read())
-            try:
-                found = imports.import_file(visit.engine, visit.pages.log, visit.firm, path, name=name)
-                read.append((name, found))
-            except InvalidInputError as error:
-                read.append((name, str(error)))
-    return _page(visit, read=read)
+        path = Path(folder) / f"dropped{Path(name).suffix[:8]}"
+        with path.open("wb") as copy:
+            copyfileobj(file.file, copy)
+        try:
+            done = imports.import_file(visit.engine, visit.pages.log, visit.firm, path, name=name, mapping=mapping)
+        except UnknownColumnsError as error:
+            return Dropped(name, unknown=error)
+        except InvalidInputError as error:
+            return Dropped(name, problem=str(error))
+    return Dropped(name, done)
 
 
 @router.post(FIRM + "/start/mail", response_class=HTMLResponse)
@@ -83,7 +121,7 @@ def write_to(visit: Managing, email: Annotated[str, Form(max_length=320)]) -> HT
     return _page(visit, written_to=email)
 
 
-def _page(visit: Visit, *, read: list[tuple[str, Imported | str]] | None = None, written_to: str = "") -> HTMLResponse:
+def _page(visit: Visit, *, read: list[Dropped] | None = None, written_to: str = "") -> HTMLResponse:
     with db.reading(visit.engine) as connection:
         sources = sources_store.of_company(connection, visit.company_id)
         recipients = companies.recipients(connection, visit.company_id)

@@ -4,60 +4,19 @@ A row that cannot be used is told with its line and why; the others count.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ingest.clean import plain, repaired, text_of
+from ingest.files.columns import TEXTS, UnknownColumnsError, folded, recognised, scale_of
 from ingest.found import Found
 from ingest.rating import on_five
 from vigie import clock, ids
-from vigie.errors import InvalidInputError
 
-FIELDS: dict[str, tuple[str, ...]] = {
-    "id": ("id", "identifiant", "review id", "id avis", "reference"),
-    "date": (
-        "date",
-        "date de publication",
-        "publie le",
-        "date avis",
-        "created at",
-        "created",
-        "published",
-        "published at",
-        "review date",
-        "date de l avis",
-        "jour",
-    ),
-    "rating": ("rating", "note", "stars", "etoiles", "score", "star rating", "note sur 5", "nb etoiles"),
-    "best": ("best", "rating max", "note max", "sur"),
-    "author": ("author", "auteur", "nom", "name", "client", "reviewer", "pseudo", "reviewer name", "prenom"),
-    "title": ("title", "titre", "review title", "objet", "sujet"),
-    "text": (
-        "text",
-        "texte",
-        "avis",
-        "comment",
-        "commentaire",
-        "review",
-        "review text",
-        "content",
-        "contenu",
-        "message",
-        "verbatim",
-    ),
-    "url": ("url", "lien", "link", "adresse"),
-    "reply": ("reply", "reponse", "owner reply", "response", "reponse du proprietaire"),
-    "language": ("language", "langue", "lang"),
-    "experienced": (
-        "date experience",
-        "date de l experience",
-        "date of experience",
-        "date de visite",
-        "date du sejour",
-    ),
-}
+_SHOWN = 3  # rows, where somebody must say which column is which
+_TITLES = 10  # rows that may stand above a header
+_MANY = 0.2  # of a column's ratings: one slip of the keyboard must not change the scale of a table
 # What a spreadsheet takes for a formula at the beginning of a cell.
 FORMULA = "=+-@\t\r"
 _DAY_FIRST = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T,à]+(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?$")
@@ -70,6 +29,7 @@ _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split(","), 
 
 
 Mapped = Mapping[str, str]
+Row = tuple[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,53 +62,66 @@ class Read:
 
 def read(
     header: Sequence[str],
-    rows: Iterable[tuple[int, Sequence[str]]],
+    rows: Iterable[Row],
     how: How,
 ) -> Read:
     """Read rows (each with its line) under `header`; without a mapping, that of an earlier such file is used.
 
     Raises `InvalidInputError` when the table as a whole cannot be used.
     """
+    kept = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
+    header, kept = _below_its_title(header, kept)
     shape = shape_of(header)
     columns = recognised(header, how.mapping or how.learnt.get(shape, {}))
-    if "text" not in columns and "rating" not in columns:
-        shown = ", ".join(name.strip()[:40] for name in header[:12])
-        raise InvalidInputError(
-            f"no column holds a text or a rating (columns: {shown}). Say which one does: --map text=COLUMN"
-        )
-    result = Read(columns={name: header[at].strip() for name, at in columns.items()}, shape=shape)
-    for line, row in rows:
-        if any(cell.strip() for cell in row):
-            try:
-                result.found.append(_found(row, len(header), columns, how.timezone))
-            except ValueError as error:
-                result.bad.append(BadRow(line, str(error)))
+    names = {name: header[at].strip() for name, at in columns.items()}
+    if not TEXTS & columns.keys():
+        raise UnknownColumnsError(header, [row for _, row in kept[:_SHOWN]], names)
+    result = Read(columns=names, shape=shape)
+    best = _scale(header, kept, columns)
+    for line, row in kept:
+        try:
+            result.found.append(_found(row, len(header), columns, how.timezone, best))
+        except ValueError as error:
+            result.bad.append(BadRow(line, str(error)))
     return result
+
+
+def _below_its_title(header: Sequence[str], rows: list[Row]) -> tuple[Sequence[str], list[Row]]:
+    """The header; some exports put a title of one cell above it."""
+    if sum(bool(cell.strip()) for cell in header) > 1:
+        return header, rows
+    for at, (_, row) in enumerate(rows[:_TITLES]):
+        if sum(bool(cell.strip()) for cell in row) > 1 and TEXTS & recognised(row, {}).keys():
+            return row, rows[at + 1 :]
+    return header, rows
 
 
 def shape_of(header: Sequence[str]) -> str:
     """By what a header is known again, whatever the order of its columns."""
-    return ids.derived("columns", *sorted(map(_folded, header)))
+    return ids.derived("columns", *sorted(map(folded, header)))
 
 
-def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
-    """Which column holds which field; raises `InvalidInputError` for a mapping that names none."""
-    names = [_folded(name) for name in header]
-    columns: dict[str, int] = {}
-    for field_name, column in mapping.items():
-        if field_name not in FIELDS:
-            raise InvalidInputError(f"unknown field {field_name!r}: one of {', '.join(FIELDS)}")
-        if _folded(column) not in names:
-            raise InvalidInputError(f"the file has no column {column!r}")
-        columns[field_name] = names.index(_folded(column))
-    for field_name, known in FIELDS.items():
-        for name in known:
-            if field_name not in columns and name in names and names.index(name) not in columns.values():
-                columns[field_name] = names.index(name)
-    return columns
+def _scale(header: Sequence[str], rows: Sequence[Row], columns: Mapping[str, int]) -> float:
+    """The best rating of the column: what its header says; ten where many ratings are above five; else five."""
+    if "rating" not in columns:
+        return 5.0
+    if said := scale_of(header[columns["rating"]]):
+        return said
+    given = [_number(row[columns["rating"]]) for _, row in rows if columns["rating"] < len(row)]
+    known = [one for one in given if one is not None]
+    above = sum(one > 5 for one in known)
+    is_usual = above > 1 and above >= len(known) * _MANY
+    return 10.0 if known and (is_usual or above == len(known)) and max(known) <= 10 else 5.0
 
 
-def _found(row: Sequence[str], width: int, columns: dict[str, int], timezone: str) -> Found:
+def _number(given: str) -> float | None:
+    try:
+        return float(given.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _found(row: Sequence[str], width: int, columns: Mapping[str, int], timezone: str, best: float) -> Found:
     if len(row) != width and any(cell.strip() for cell in row[width:]):
         raise ValueError(f"it has {len(row)} columns where the header has {width}")
     cells = {name: _unguarded(repaired(row[at])) if at < len(row) else "" for name, at in columns.items()}
@@ -158,8 +131,8 @@ def _found(row: Sequence[str], width: int, columns: dict[str, int], timezone: st
         url=cells.get("url", "").strip() or None,
         author=plain(cells.get("author"), most=500) or None,
         title=plain(cells.get("title"), most=2_000) or None,
-        text=text_of(cells.get("text")),
-        rating=on_five(given, best=_best(cells.get("best", ""))),
+        text="\n".join(filter(None, (text_of(cells.get(name)) for name in ("text", "liked", "disliked")))),
+        rating=on_five(given, best=_best(cells.get("best", "")) or best),
         rating_given=given or None,
         published_at=moment(cells.get("date", ""), timezone),
         experienced_at=moment(cells.get("experienced", ""), timezone),
@@ -176,8 +149,8 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in set(FORMULA) else cell
 
 
-def _best(given: str) -> float:
-    return float(given.replace(",", ".")) if given.strip() else 5.0
+def _best(given: str) -> float | None:
+    return float(given.replace(",", ".")) if given.strip() else None
 
 
 def moment(given: str, timezone: str) -> datetime | None:
@@ -214,7 +187,7 @@ def _day_first(given: str) -> datetime | None:
 
 def _in_words(given: str) -> datetime | None:
     """`23 novembre 2026`, `Nov 23, 2026`, with a weekday or without."""
-    words = _folded(given).split()
+    words = folded(given).split()
     months = [_MONTHS[word] for word in words if word in _MONTHS]
     numbers = [int(word) for word in words if word.isdigit() and len(word) <= 4]
     days, years = [n for n in numbers if n <= 31], [n for n in numbers if n > 1_900]
@@ -224,9 +197,3 @@ def _in_words(given: str) -> datetime | None:
         return datetime(years[0], months[0], days[0])  # noqa: DTZ001 # the caller gives the zone
     except ValueError:
         return None
-
-
-def _folded(name: str) -> str:
-    """Lower case, without accents; anything but letters and digits is a space."""
-    bare = unicodedata.normalize("NFKD", name.strip().lower()).encode("ascii", "ignore").decode()
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", bare).split())
