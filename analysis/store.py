@@ -17,7 +17,7 @@ from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
 from vigie import clock, db, due, ids
-from vigie.db.tables import judgement, mention, rollup
+from vigie.db.tables import judgement, learnt, mention, rollup
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Mention, Notify, Origin
 
@@ -25,6 +25,7 @@ Row = dict[str, Any]
 FRESH = timedelta(days=7)
 _MOST_COMPARED = 1_000
 _LONGEST_NAME = 64
+_LAYOUT = "layout"
 STATUSES = ("new", "acknowledged", "done", "aside")
 LABELS = ("negative", "neutral", "positive")
 
@@ -33,7 +34,7 @@ _READ = {"language", "label", "score", "confidence", "mixed", "themes", "because
 _CONTENT = {
     "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
     "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
-    "platform", "translation", "cut", "expires_at", "expired",
+    "platform", "translation", "cut", "layout", "expires_at", "expired",
 }  # fmt: skip
 
 
@@ -77,6 +78,7 @@ def row_of(
         "expires_at": one.expires_at,
         "expired": False,
         "apart": one.apart,
+        "layout": one.layout,
         "copy_of": None,
         "assigned_to": None,
         **standing(about),
@@ -113,6 +115,7 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
     """Store what is new or newer, with all that follows from it."""
     stored = _locked(connection, {row["id"] for row in rows})
     judged = _judgements(connection, {row["id"] for row in rows})
+    layouts = _layouts(connection, rows)
     delta: Delta = {}
     new: dict[str, Row] = {}
     changed: dict[str, Row] = {}
@@ -120,7 +123,8 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
         known = stored.get(row["id"])
         if known and not _is_newer(row, known):
             continue
-        decided = _judge(_replaced(known, row) if known else row, judged.get(row["id"], {}))
+        said = layouts.get((row["company_id"], row["layout"]), {}) | judged.get(row["id"], {})
+        decided = _judge(_replaced(known, row) if known else row, said)
         _replace(delta, known, decided)
         stored[row["id"]] = decided
         (new if row["id"] in new or not known else changed)[row["id"]] = decided
@@ -171,8 +175,8 @@ def expire(connection: Connection, limit: int = 500) -> int:
 
 def judge(connection: Connection, company_id: str, mention_id: str, aspect: str, value: str, by: str) -> Row:
     """A person decides: `label`, `status` (new, acknowledged, done, aside), `theme:<name>`, `assigned` (a name, or
-    empty for nobody), or for a mail whose layout was not known `confirmed` (yes, no). It stands for good. What is (not)
-    about the firm teaches the guard.
+    empty for nobody), or for a mail whose layout was not known `confirmed` (yes, no): then so are those written in the
+    same way. It stands for good. What is (not) about the firm teaches the guard.
 
     Raises `NotFoundError` for a mention of another firm, `InvalidInputError` for a value that is none.
     """
@@ -185,14 +189,16 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
         "at": clock.now(),
     }  # fmt: skip
     db.upsert(connection, judgement, [row], update=("value", "by", "at"))
-    decided = _judge(known, {aspect: value})
+    alike = _written_alike(connection, known, value) if aspect == "confirmed" else []
+    decided = [_judge(one, {aspect: value}) for one in (known, *alike)]
     delta: Delta = {}
-    _replace(delta, known, decided)
-    _update(connection, [decided], _READ | {"status", "apart", "assigned_to"})
+    for before, after in zip((known, *alike), decided, strict=True):
+        _replace(delta, before, after)
+    _update(connection, decided, _READ | {"status", "apart", "assigned_to"})
     write_rollups(connection, delta)
     if aspect == "status" and known["relevance"] is not None:
         due.schedule(connection, due.RELEVANCE, [company_id])
-    return decided
+    return decided[0]
 
 
 def write_rollups(connection: Connection, delta: Delta) -> None:
@@ -230,6 +236,28 @@ def _judgements(connection: Connection, mention_ids: set[str]) -> dict[str, dict
     for row in connection.execute(select(judgement).where(judgement.c.mention_id.in_(sorted(mention_ids)))):
         judged[row.mention_id][row.aspect] = row.value
     return judged
+
+
+def _layouts(connection: Connection, rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, str]]:
+    """What the firms said of the layouts of these mails, as a judgement of each."""
+    asked = {row["layout"] for row in rows if row["layout"]}
+    if not asked:
+        return {}
+    said = select(learnt).where(learnt.c.kind == _LAYOUT, learnt.c.shape.in_(sorted(asked)))
+    return {(row.company_id, row.shape): {"confirmed": row.value} for row in connection.execute(said)}
+
+
+def _written_alike(connection: Connection, known: Row, value: str) -> list[Row]:
+    """Keep what was said of a mail's layout; the firm's other mails of that layout that wait for a word, locked."""
+    if known["layout"] is None:
+        return []
+    firm = known["company_id"]
+    row = {"company_id": firm, "kind": _LAYOUT, "shape": known["layout"], "value": value, "at": clock.now()}
+    db.upsert(connection, learnt, [row], update=("value", "at"))
+    alike = mention.c.company_id == firm, mention.c.layout == known["layout"], mention.c.apart == "unconfirmed"
+    waiting = set(connection.scalars(select(mention.c.id).where(*alike, mention.c.id != known["id"])))
+    answered = {one for one, said in _judgements(connection, waiting).items() if "confirmed" in said}
+    return list(_locked(connection, waiting - answered).values())
 
 
 def _is_newer(row: Row, known: Row) -> bool:

@@ -4,12 +4,11 @@ import html
 import re
 from urllib.parse import urlsplit
 
-from selectolax.lexbor import LexborHTMLParser
-
+from ingest.markup import tree_of
 from vigie.events import MOST_TEXT
 
 LONGER = MOST_TEXT + 1
-_BREAKS = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|section|article)\b[^>]*>", re.I)
+_BREAKS = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|section|article)\b[^<>]*>", re.I)
 _UNSEEN = re.compile(r"<(script|style|template|noscript|iframe|svg|math)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
 _MARKUP = re.compile(r"<[a-zA-Z!/?]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w+);")
 _DOUBLE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
@@ -17,7 +16,8 @@ _DOUBLE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u20
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACES = re.compile(r"[^\S\n\u00a0\u202f]+")
 _LINES = re.compile(r" ?\n[ \n]*")
-_MOST_MARKUP = 400_000  # what is read of one entry: twenty times what is kept
+_ANY_TAG = re.compile(r"<[a-zA-Z!/?][^<>]*>")
+_MOST_MARKUP, _MOST_TAGS = 400_000, 4_000  # what is read of one entry: twenty times what is kept
 
 
 def plain(text: str | None, *, most: int = MOST_TEXT) -> str:
@@ -37,8 +37,11 @@ def text_of(markup: str | None, *, most: int = LONGER) -> str:
     markup = repaired(markup[:_MOST_MARKUP])
     if not _MARKUP.search(markup):
         return plain(markup, most=most)
-    body = LexborHTMLParser(_BREAKS.sub(lambda tag: "\n" + tag[0], _UNSEEN.sub(" ", markup))).body
-    return plain(body.text(deep=True) if body else html.unescape(markup), most=most)
+    broken = _BREAKS.sub(lambda tag: "\n" + tag[0], _UNSEEN.sub(" ", markup))
+    tree = tree_of(broken, most_tags=_MOST_TAGS)
+    if tree is None:  # text all the same: without what looks like a tag
+        return plain(html.unescape(_ANY_TAG.sub("", broken)), most=most)
+    return plain(tree.body.text(deep=True) if tree.body else html.unescape(markup), most=most)
 
 
 def link(address: str | None) -> str | None:

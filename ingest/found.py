@@ -35,6 +35,7 @@ class Found:
     platform: str | None = None
     translation: str | None = None
     apart: Apart | None = None
+    layout: str | None = None
 
 
 def mentions(
@@ -100,5 +101,6 @@ def _mention(
         platform=platform,
         translation=plain(one.translation) or None,
         apart=one.apart,
+        layout=one.layout,
         expires_at=expires_at,
     )

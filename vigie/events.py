@@ -30,8 +30,8 @@ class Mention:
     """What somebody said, as it was collected. Moments are aware; `rating` is on five, or None.
 
     `platform` is where it was written, when that is not the source itself (a mail that tells of a Google review);
-    `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; from `expires_at`
-    on its words may not be kept.
+    `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; `layout` marks
+    mails that are written in the same way; from `expires_at` on its words may not be kept.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Mention:
     translation: str | None = None
     cut: bool = False
     apart: Apart | None = None
+    layout: str | None = None
     expires_at: datetime | None = None
 
 
@@ -271,6 +272,7 @@ def mention_from(data: Any) -> Mention:
         translation=_text(data, "translation", MOST_TEXT),
         cut=data.get("cut") is True,
         apart=_apart(data.get("apart")),
+        layout=_text(data, "layout", 64),
         expires_at=_optional_moment(data, "expires_at"),
     )
 

@@ -13,9 +13,12 @@ from email.utils import parseaddr, parsedate_to_datetime
 from ingest.clean import link, plain, text_of
 
 MOST_BYTES = 2_000_000
-_MOST_PARTS, _MOST_LINES = 50, 400
-_IMAGE = re.compile(r"<img\b[^>]*?\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)')[^>]*>", re.I)
-_HREF = re.compile(r"<a\b[^>]*?\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
+_MOST_PARTS, _MOST_LINES, _MOST_HEADER = 50, 400, 4_000
+# What may stand between a tag's name and an attribute is bounded: a tag that never ends must not be read to the end.
+_IMAGE = re.compile(
+    r"<img\b[^<>]{0,2000}?\balt\s{0,9}=\s{0,9}(?:\"([^\"<>]{0,500})\"|'([^'<>]{0,500})')[^<>]{0,2000}>", re.I
+)
+_HREF = re.compile(r"<a\b[^<>]{0,2000}?\bhref\s{0,9}=\s{0,9}(?:\"([^\"<>]{0,4000})\"|'([^'<>]{0,4000})')", re.I)
 _CELL = re.compile(r"</t[dh]\s*>", re.I)
 _PREFIX = re.compile(r"^(?:\s*(?:re|tr|fw|fwd|réf|wg)\s*:\s*)+", re.I)
 _QUOTED = re.compile(r"^(?:\s*>)+ ?", re.M)
@@ -93,8 +96,9 @@ def _links(markup: str, text: str) -> Iterator[str]:
 
 
 def _header(message: EmailMessage, name: str) -> str:
+    raw = next((value for known, value in message.raw_items() if known.lower() == name.lower()), "")
     try:
-        return " ".join(plain(str(message[name] or ""), most=2_000).split())
+        return " ".join(plain(str(default.header_fetch_parse(name, raw[:_MOST_HEADER])), most=2_000).split())
     except Exception:  # the standard library's header parser raises many things on broken headers
         return ""
 

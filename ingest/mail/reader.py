@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from itertools import islice
 
 from ingest.clean import plain
 from ingest.found import Found
@@ -26,6 +27,8 @@ _NOT_THIS_ONE = re.compile(
     r"|previous|conseil|astuce|\btips?\b|objectif|au moins|at least|minimum|plus de \d|more than",
     re.I,
 )
+_MARK = re.compile('[«“"]')
+_MOST_MARKS = 200
 _QUOTE = re.compile(r"[«“\"]\s*(.{3,4000}?)\s*[»”\"](?=\s*$|\s*[.–—-])", re.S | re.M)
 _LABEL = re.compile(r"^(?:commentaire|(?:son |votre )?avis|message|review|comment|feedback|texte?)\s*:\s*(.*)$", re.I)
 _END = re.compile(
@@ -34,6 +37,12 @@ _END = re.compile(
     r"|report |cet e-?mail|this e-?mail|publier|partager|share|accéder|connecte|log ?in|--|besoin d.aide|need help)",
     re.I,
 )
+_SOMEBODY = re.compile(
+    r"(?P<author>[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s[^\W\d_a-zà-ÿ][\w.'’-]*){0,3})\s+"
+    r"(?:vient|a|vous|has|have|just|left|gave|wrote|rated|reviewed|posted)\b"
+)
+_NAME = re.compile(r"(?<=\s)[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s+(?:d[eu]s?|la|le|l'|&)?\s*[^\W\d_a-zà-ÿ][\w.'’-]*)*")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[★☆⭐]+")
 _REVIEW_LINK = re.compile(r"avis|review|reply|comment", re.I)
 _NO_TEXT = re.compile(r"sans commentaire|n'a pas laissé de commentaire|without a comment|no comment|rating only", re.I)
 
@@ -74,6 +83,8 @@ def read(letter: Letter, layout: Layout) -> Found | None:
         return None
     (given,) = ratings
     is_whole = announced is not None and bool(text or _is_wordless(letter))
+    if announced is None:
+        author = _guessed_author(letter.subject)
     found = Found(
         # By what is signed: a Message-ID seldom is, and the same mail under another one must stay the same review.
         external_id=ids.derived("mail", letter.subject, letter.sent_at, author, given, text),
@@ -85,7 +96,7 @@ def read(letter: Letter, layout: Layout) -> Found | None:
         url=next((one for one in letter.links if is_of(_host(one), layout.domains) and _REVIEW_LINK.search(one)), None),
         platform=layout.platform,
     )
-    return found if is_whole else replace(found, apart="unconfirmed")
+    return found if is_whole else replace(found, apart="unconfirmed", layout=_mark(letter, layout, author, text))
 
 
 def _layout(text: str) -> Layout:
@@ -101,6 +112,19 @@ def _announced(letter: Letter, layout: Layout) -> re.Match[str] | None:
             if match := pattern.search(line):
                 return match
     return None
+
+
+def _guessed_author(subject: str) -> str:
+    """Who seems to have written, in a layout that was never met: a name, and then a verb."""
+    match = _SOMEBODY.match(subject)
+    return plain(match["author"], most=500) if match else ""
+
+
+def _mark(letter: Letter, layout: Layout, author: str, text: str) -> str:
+    """By what a mail written in the same way is known again: a hash of its subject without names and numbers."""
+    words = letter.subject.replace(author, "@") if author else letter.subject
+    unnamed = _NAME.sub("@", words[:1].lower() + words[1:])
+    return ids.derived("layout", layout.platform, _NUMBER.sub("#", unnamed).lower(), bool(text))
 
 
 def _ratings(letter: Letter, scale: int) -> Iterator[str]:
@@ -124,8 +148,7 @@ def _number(given: str) -> str:
 def _text(letter: Letter) -> str:
     """The customer's words: what stands in quotation marks, else after a label, else after the rating."""
     body = "\n".join(letter.lines)
-    quoted = [match[1] for match in _QUOTE.finditer(body)]
-    if quoted:
+    if quoted := list(_quoted(body)):
         return plain(max(quoted, key=len))
     for at, line in enumerate(letter.lines):
         if label := _LABEL.match(line):
@@ -134,6 +157,15 @@ def _text(letter: Letter) -> str:
         if _STARS.search(line) or _OF.search(line) or _COUNTED.search(line):
             return plain("\n".join(_until_end(letter.lines[at + 1 :])))
     return ""
+
+
+def _quoted(body: str) -> Iterator[str]:
+    """What stands in quotation marks; a mail full of marks that never close is not searched for ever."""
+    end = 0
+    for mark in islice(_MARK.finditer(body), _MOST_MARKS):
+        if mark.start() >= end and (match := _QUOTE.match(body, mark.start())):
+            end = match.end()
+            yield match[1]
 
 
 def _until_end(lines: Sequence[str]) -> Iterator[str]:

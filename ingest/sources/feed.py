@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import feedparser
-from selectolax.lexbor import LexborHTMLParser
 
 from ingest.clean import link, plain, text_of
 from ingest.found import Found
 from ingest.http import MOST_BYTES, Answer, Web, refused
+from ingest.markup import MOST_TAGS, tree_of
 from ingest.source import Check, Cursor, Options, Poll, Polled
 from vigie import ids
 from vigie.errors import SourceError
@@ -120,7 +120,8 @@ def discover(body: bytes, url: str) -> str | None:
     """The feed that a page names in its head, as an absolute address."""
     if not body or b"<" not in body[:2_000]:
         return None
-    for element in LexborHTMLParser(body[:MOST_BYTES]).css("link[rel~=alternate][href]"):
+    page = tree_of(body[:MOST_BYTES].decode("utf-8", "replace"), most_tags=MOST_TAGS)
+    for element in page.css("link[rel~=alternate][href]") if page else ():
         if (element.attributes.get("type") or "").strip().lower() in _FEED_TYPES:
             try:
                 return link(urljoin(url, element.attributes.get("href") or ""))

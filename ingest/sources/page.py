@@ -15,9 +15,11 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from ingest.clean import link, text_of
 from ingest.found import Found
 from ingest.http import Answer, Web, refused
+from ingest.markup import MOST_TAGS, tree_of
 from ingest.rating import on_five
 from ingest.source import Aggregate, Check, Cursor, Options, Poll, Polled
 from vigie import ids
+from vigie.errors import SourceError
 
 Item = dict[str, Any]
 
@@ -44,7 +46,7 @@ class Page(Polled):
         remembered = {"etag": answer.headers.get("etag", "")[:500], "body": digest}
         if digest == cursor.get("body"):
             return Poll(cursor=remembered)
-        page = LexborHTMLParser(_markup(answer))
+        page = _parsed(answer)
         items = list(_items(page, answer.url))
         return Poll(
             tuple(_reviews(items))[:_MOST_REVIEWS],
@@ -58,7 +60,7 @@ class Page(Polled):
         answer = web.get(target, as_robot=True)
         if error := refused(answer):
             raise error
-        page = LexborHTMLParser(_markup(answer))
+        page = _parsed(answer)
         items = list(_items(page, answer.url))
         found, aggregates = list(_reviews(items)), list(_aggregates(items))
         if not found and not aggregates:
@@ -67,6 +69,13 @@ class Page(Polled):
         name = text_of(title.text()) if title else answer.url
         sample = next((one.text[:100] or one.title for one in found), None)
         return Check("page", answer.url, name or answer.url, len(found), sample, next(iter(aggregates), None))
+
+
+def _parsed(answer: Answer) -> LexborHTMLParser:
+    page = tree_of(_markup(answer), most_tags=MOST_TAGS)
+    if page is None:
+        raise SourceError("it is nested too deeply to be a page")
+    return page
 
 
 def findings(page: LexborHTMLParser, items: list[Item], answer: Answer) -> Iterator[str]:

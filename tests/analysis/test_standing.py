@@ -63,6 +63,28 @@ def test_a_confirmed_layout_counts_and_a_refused_one_does_not(engine, firm):  # 
     assert counted(engine, firm) == 1, "a new edition stays confirmed"
 
 
+def test_what_is_said_of_a_layout_holds_for_mails_written_in_the_same_way(engine, firm):  # noqa: F811
+    waits = {"rating": 1.0, "apart": "unconfirmed"}
+    write(engine, row(firm, "m1", **waits, layout="a"), row(firm, "m2", "Autre", **waits, layout="a"))
+    write(engine, row(firm, "m3", "Encore", **waits, layout="b"), row(firm, "m4", "Fin", **waits, layout="b"))
+    other = {**row(firm, "x1", **waits, layout="a"), "company_id": "co_other"}
+    assert alerts(engine) == []
+    with db.writing(engine) as connection:
+        other["company_id"] = companies.add(connection, "Une autre")
+        store.store(connection, [other])
+        store.judge(connection, firm["id"], "m2", "confirmed", "yes", "marie")
+        store.judge(connection, firm["id"], "m3", "confirmed", "no", "marie")
+    assert counted(engine, firm) == 2
+    assert stored(engine, "m4")["status"] == "aside"
+    assert stored(engine, "x1")["apart"] == "unconfirmed", "another firm's word is its own"
+    assert alerts(engine) == [], "what waited is of the past"
+    write(engine, row(firm, "m5", "Du pain sec", **waits, layout="a"), row(firm, "m6", "Rien", **waits, layout="b"))
+    assert counted(engine, firm) == 3
+    assert [one["mention_ids"] for one in alerts(engine)] == [["m5"]], "a mail of a layout that was confirmed is news"
+    assert stored(engine, "m6")["status"] == "aside"
+    assert exact(engine)
+
+
 def test_one_review_by_mail_and_by_its_platform_counts_once_in_its_fuller_edition(engine, firm):  # noqa: F811
     by_mail = {"platform": "google", "author": "Sandrine M.", "rating": 2.0}
     write(engine, row(firm, "mail", "Attente horrible, pain…", **by_mail))

@@ -244,6 +244,19 @@ def test_a_signature_that_verifies_proves_and_a_changed_mail_does_not(signing):
     assert review_of(elsewhere).apart == "unverified"
 
 
+def test_a_layout_never_met_asks_once_and_is_known_again_without_a_name(signing):
+    def read(subject, rating, text=TEXT):
+        return review_of(signed(signing, mail("noreply@trustpilot.com", subject, body_of(rating, text))))
+
+    first = read("Sandrine vous met 2 étoiles", "2 étoiles")
+    assert (first.apart, first.author, first.rating) == ("unconfirmed", "Sandrine", 2.0)
+    again = read("Jean-Marc L. vous met 5 étoiles", "5 étoiles", "Parfait, rien à redire.")
+    assert (again.author, again.layout) == ("Jean-Marc L.", first.layout)
+    assert read("Sandrine vous écrit", "2 étoiles").layout != first.layout
+    assert read("Votre établissement Boulangerie Mercier est noté", "2 étoiles").author is None
+    assert read("Sandrine a écrit un avis", "2 étoiles").layout is None, "a layout that is known asks nobody"
+
+
 def week_of(house, firm):
     with db.reading(house.engine) as connection:
         today = clock.local_day(clock.now(), firm["timezone"])

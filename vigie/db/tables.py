@@ -107,12 +107,13 @@ aggregate = Table(
     Index(None, "company_id"),
 )
 
-# What people told of forms: how the columns of a file with such a header are read.
+# What people told of forms: how the columns of a file with such a header are read, whether mails of such a layout are
+# read well.
 learnt = Table(
     "learnt",
     metadata,
     Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
-    # columns
+    # columns, layout
     Column("kind", String(16), primary_key=True),
     Column("shape", String(64), primary_key=True),
     Column("value", JSON, nullable=False),
@@ -175,6 +176,8 @@ mention = Table(
     Column("expired", Boolean, nullable=False, server_default=false()),
     # Why it never counts: unverified, unconfirmed, note, or copy (of `copy_of`).
     Column("apart", String(16)),
+    # By what a mail written in the same way is known again; only where somebody must say whether it was read well.
+    Column("layout", String(64)),
     Column("copy_of", String(64)),
     # Whether it speaks of this firm: {score, reasons}; null where nobody doubts it.
     Column("relevance", JSON),
@@ -202,6 +205,7 @@ mention = Table(
     Index(None, "company_id", "published_at", "id"),
     Index(None, "company_id", "stored_at"),
     Index(None, "copy_of"),
+    Index(None, "layout"),
     Index(None, "expires_at"),
 )
 
