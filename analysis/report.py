@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 _MOST_ACTIONS = 3
 _MOST_PRAISE = 3
 _USUAL_WEEKS, _LEAST_WEEKS, _QUIET_WEEKS = 12, 4, 3
-_SHOWN = ("id", "title", "text", "author", "rating", "url", "label", "score", "day", "source_id", "reply")
+_SHOWN = ("id", "title", "text", "author", "rating", "url", "label", "score", "day", "source_id", "reply", "platform")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ Row = dict[str, Any]
 FRESH = timedelta(days=7)
 _MOST_COMPARED = 1_000
 _LONGEST_NAME = 64
+_WORDS: Row = {
+    "text": "", "title": None, "author": None, "reply": None, "translation": None, "because": [], "expired": True,
+}  # fmt: skip
 _LAYOUT = "layout"
 STATUSES = ("new", "acknowledged", "done", "aside")
 LABELS = ("negative", "neutral", "positive")
@@ -59,7 +62,7 @@ def row_of(
         "translation": one.translation,
     }
     known = one.published_at if one.published_at_known else None
-    return {
+    row = {
         "id": one.id,
         "company_id": company["id"],
         "source_id": origin.id,
@@ -85,6 +88,8 @@ def row_of(
         "silent": notify == "never" or (notify == "fresh" and one.collected_at - one.published_at > FRESH),
         **read_fields(read),
     }
+    may_be_kept = one.expires_at is None or one.expires_at > one.collected_at
+    return row if may_be_kept else row | _wordless(row)
 
 
 def standing(about: Relevance | None) -> Row:
@@ -155,22 +160,15 @@ def expire(connection: Connection, limit: int = 500) -> int:
     """Remove the words that a source's terms let us keep no longer; scores and stars stay. How many mentions."""
     ripe = select(mention.c.id).where(mention.c.expires_at <= db.now(), ~mention.c.expired).limit(limit)
     stored = _locked(connection, set(connection.scalars(ripe)))
-    gone: Row = {
-        "text": "",
-        "title": None,
-        "author": None,
-        "reply": None,
-        "translation": None,
-        "because": [],
-        "expired": True,
-    }
-    rows = [
-        {**row, **gone, **{said: [{**one, "quote": ""} for one in row[said]] for said in ("themes", "wishes")}}
-        for row in stored.values()
-    ]
-    _update(connection, rows, {*gone, "themes", "wishes"})
+    rows = [{**row, **_wordless(row)} for row in stored.values()]
+    _update(connection, rows, {*_WORDS, "themes", "wishes"})
     search.remove(connection, stored)
     return len(rows)
+
+
+def _wordless(row: Row) -> Row:
+    """What becomes of a mention whose words may not be kept."""
+    return {**_WORDS, **{said: [{**one, "quote": ""} for one in row[said]] for said in ("themes", "wishes")}}
 
 
 def judge(connection: Connection, company_id: str, mention_id: str, aspect: str, value: str, by: str) -> Row:

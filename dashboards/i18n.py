@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dashboards import troubles
+from ingest.sources import attribution
 
 LANGUAGES = ("fr", "en")
 _MOST_MARKED = 4
@@ -71,6 +72,7 @@ def environment(language: str) -> Environment:
         "month": lambda value: str(format_date(_date(value), "MMM yyyy", locale=language)),
         "pair": lambda row: (row["id"], row["name"]),
         "marked": marked,
+        "credit": lambda platform: attribution(platform) or "",
         "trouble": lambda value: troubles.told(str(value), language),
         "flat": lambda value: " ".join(str(value).split()),
     }

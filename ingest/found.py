@@ -49,7 +49,8 @@ def mentions(
 ) -> list[Mention]:
     """What was found, as mentions; the same entry given twice comes once.
 
-    An id is one of its platform's, where there is one, else of its source. Words expire after `keep_days`. With
+    An id is one of its platform's, where there is one, else of its source. Words expire after `keep_days`, with none of
+    them before they are stored. With
     `numbered`, for files, equal entries without an id are different ones: the n-th is known as the n-th again.
     """
     entries = list(found)
@@ -58,7 +59,7 @@ def mentions(
     for one, identity in zip(entries, _identities(entries, numbered), strict=True):
         place = one.platform or platform
         mention_id = ids.derived("mention", company_id, place or source_id, *identity)
-        expires_at = collected_at + timedelta(days=keep_days) if keep_days else None
+        expires_at = collected_at + timedelta(days=keep_days) if keep_days is not None else None
         known.setdefault(mention_id, _mention(mention_id, one, place, collected_at, expires_at))
     return list(known.values())
 

@@ -181,7 +181,7 @@ class Collector:
 
 def _succeeded(job: Job, poll: Poll) -> Outcome:
     row, kind = job.row, KINDS[job.row["kind"]]
-    found = mentions(row["company_id"], row["id"], poll.found, platform=kind.platform, keep_days=kind.terms.keep_days)
+    found = mentions(row["company_id"], row["id"], poll.found, platform=kind.platform, keep_days=kind.terms.words_kept)
     # What the last poll held already is not sent again: most of a feed is what it was.
     seen = rhythm.digests(found) if poll.found else row["cursor"].get(rhythm.SEEN, [])
     known = set(row["cursor"].get(rhythm.SEEN, ()))

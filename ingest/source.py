@@ -56,7 +56,12 @@ class Terms:
     keep_days: int | None = None  # how long the words may be kept; scores stay
     display: bool = True
     attribution: str | None = None  # what must stand beside a text
-    benchmark: bool = True  # whether texts may feed a benchmark or a model
+    benchmark: bool = True  # whether texts may feed a benchmark or a model: Vigie has none that reads several firms
+
+    @property
+    def words_kept(self) -> int | None:
+        """For how many days the words may be kept; none at all where they may not be shown. None is for good."""
+        return self.keep_days if self.display else 0
 
 
 class Source(Protocol):

@@ -60,8 +60,8 @@ class Site:
 
 
 @contextmanager
-def receiver(behave, context=None):
-    """A server that leaves each connection to `behave`; its address."""
+def receiver(behave, context=None, *, speaks_first=False):
+    """A server that leaves each connection to `behave`, once something was asked unless it speaks first; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve():
@@ -76,7 +76,8 @@ def receiver(behave, context=None):
         try:
             if context:
                 connection = context.wrap_socket(connection, server_side=True)
-            connection.recv(65_536)
+            if not speaks_first:
+                connection.recv(65_536)
             behave(connection)
         except OSError:
             pass

@@ -41,3 +41,8 @@ KINDS: dict[str, Source] = {
     "push": Push(),
     "webhook": Webhook(),
 }
+
+
+def attribution(platform: str | None) -> str | None:
+    """The name that must stand beside a text of that platform."""
+    return next((one.terms.attribution for one in KINDS.values() if platform and one.platform == platform), None)

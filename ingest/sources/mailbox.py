@@ -1,17 +1,19 @@
 """The owner's mailbox, read for the review platforms' own mails (IMAP4rev1, RFC 3501; XOAUTH2 where there is a token).
 
 Read-only: the folder is examined, nothing is marked. Only From headers are looked at, and only mails of the listed
-platforms are fetched. UID and UIDVALIDITY say where to go on.
+platforms are fetched; of a mailbox that several firms forward to, those sent to the firm's own address. UID and
+UIDVALIDITY say where to go on.
 """
 
 import imaplib
 import re
+import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
-from ingest.found import Found
 from ingest.http import Web
 from ingest.mail.letter import MOST_BYTES
 from ingest.mail.proof import is_of
@@ -19,8 +21,10 @@ from ingest.mail.receive import review_of, senders
 from ingest.source import Cursor, Options, Poll, Polled, Terms
 from vigie.errors import SourceError
 
-_TIMEOUT = 20.0  # seconds, for each answer
+_TIMEOUT, _WHOLE = 20.0, 120.0  # seconds, for each answer and for a poll
 _AT_ONCE = 100  # mails a poll
+_WHOLE_MAIL = f"BODY.PEEK[]<0.{MOST_BYTES}>"
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}")
 _FROM = re.compile(rb"@([\w.-]+)")
 # The authserv-id by which a provider signs its Authentication-Results.
 _PROVIDERS = {
@@ -36,6 +40,7 @@ class Mailbox(Polled):
     options: Mapping[str, str] = {
         "password": "an app password, kept encrypted",
         "token": "an OAuth access token instead, kept encrypted",
+        "to": "only mails sent to this address: a forwarding address of the firm's own in a mailbox for several",
         "authserv": "the name by which your provider signs Authentication-Results, if it is not known",
     }
     secrets = frozenset({"password", "token"})
@@ -46,13 +51,15 @@ class Mailbox(Polled):
         parts = urlsplit(target)
         if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
             raise SourceError("the mailbox is written imaps://user@host", permanent=True)
+        to = options.get("to")
+        if to and not _ADDRESS.fullmatch(to):
+            raise SourceError(f"{to[:80]!r} is not an e-mail address", permanent=True)
         try:
             client = _Client(web, parts.hostname, parts.port or 993, is_tls=parts.scheme == "imaps")
             try:
                 _enter(client, unquote(parts.username), options)
-                return _read(
-                    client, unquote(parts.path.strip("/")) or "INBOX", _trusted(parts.hostname, options), cursor
-                )
+                folder = unquote(parts.path.strip("/")) or "INBOX"
+                return _read(client, folder, _trusted(parts.hostname, options), cursor, to)
             finally:
                 client.shutdown()
         except imaplib.IMAP4.error as error:
@@ -62,7 +69,7 @@ class Mailbox(Polled):
 
 
 class _Client(imaplib.IMAP4):
-    """imaplib over a connection that was checked."""
+    """imaplib over a connection that was checked, for so long and for so much."""
 
     def __init__(self, web: Web, host: str, port: int, *, is_tls: bool) -> None:
         self._web, self._is_tls = web, is_tls
@@ -70,7 +77,20 @@ class _Client(imaplib.IMAP4):
 
     def _create_socket(self, timeout: float | None):  # type: ignore[no-untyped-def]
         plain = self._web.connect(self.host, self.port, timeout or _TIMEOUT)
+        # An answer that drips never meets a timeout of its own.
+        self._end = threading.Timer(_WHOLE, plain.shutdown, [socket.SHUT_RDWR])
+        self._end.daemon = True
+        self._end.start()
         return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._is_tls else plain
+
+    def read(self, size: int) -> bytes:
+        if size > 2 * MOST_BYTES:
+            raise self.abort("its answer is larger than what was asked for")
+        return super().read(size)
+
+    def shutdown(self) -> None:
+        self._end.cancel()
+        super().shutdown()
 
 
 def _enter(client: _Client, user: str, options: Options) -> None:
@@ -87,35 +107,41 @@ def _trusted(host: str, options: Options) -> set[str]:
     return {options["authserv"].lower()} if options.get("authserv") else known
 
 
-def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor) -> Poll:
+def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, to: str | None) -> Poll:
     status, _ = client.select(f'"{folder}"', readonly=True)
     if status != "OK":
         raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
     validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])
     after = int(cursor.get("uid", 0)) if cursor.get("validity") == validity else 0
-    waiting = sorted(_of_platforms(client, after))
-    found = [one for uid in waiting[:_AT_ONCE] if (one := _review(client, uid, trusted))]
+    waiting = sorted(_sent_to(client, after, to) if to else _of_platforms(client, after))
+    wanted = [uid for uid in waiting[:_AT_ONCE] if to or _is_of_platform(client, uid)]
+    found = [one for uid in wanted if (one := review_of(_fetched(client, uid, _WHOLE_MAIL), trusted))]
     last = max(waiting[:_AT_ONCE], default=after)
     return Poll(tuple(found), {"validity": validity, "uid": last}, more=len(waiting) > _AT_ONCE)
 
 
-def _of_platforms(client: _Client, after: int) -> Iterator[int]:
+def _of_platforms(client: _Client, after: int) -> set[int]:
     """The newer mails whose From header names a platform, each once: the server searches headers only."""
-    seen = set()
-    for domain in senders():
-        _, answer = client.uid("SEARCH", "UID", f"{after + 1}:*", "FROM", f'"{domain}"')
-        for uid in (answer[0] or b"").split():
-            if uid.isdigit() and int(uid) > after and uid not in seen:  # "n:*" always names the last one
-                seen.add(uid)
-                yield int(uid)
+    return {uid for domain in senders() for uid in _search(client, after, "FROM", domain)}
 
 
-def _review(client: _Client, uid: int, trusted: set[str]) -> Found | None:
+def _sent_to(client: _Client, after: int, address: str) -> set[int]:
+    """The newer mails sent to `address`: a forward keeps the first recipient in To, and names ours as it delivers."""
+    headers = ("TO", "HEADER Delivered-To", "HEADER X-Original-To")
+    return {uid for header in headers for uid in _search(client, after, header, address)}
+
+
+def _search(client: _Client, after: int, header: str, words: str) -> Iterator[int]:
+    _, answer = client.uid("SEARCH", "UID", f"{after + 1}:*", *header.split(), f'"{words}"')
+    for uid in (answer[0] or b"").split():
+        if uid.isdigit() and int(uid) > after:  # "n:*" always names the last one
+            yield int(uid)
+
+
+def _is_of_platform(client: _Client, uid: int) -> bool:
     header = _fetched(client, uid, "BODY.PEEK[HEADER.FIELDS (FROM)]")
     domains = [match.decode("ascii", "replace").lower() for match in _FROM.findall(header)]
-    if not any(is_of(domain, senders()) for domain in domains):
-        return None
-    return review_of(_fetched(client, uid, f"BODY.PEEK[]<0.{MOST_BYTES}>"), trusted)
+    return any(is_of(domain, senders()) for domain in domains)
 
 
 def _fetched(client: _Client, uid: int, what: str) -> bytes:

@@ -156,7 +156,7 @@ def mention(n=1, **changes):
     theme = {"theme": "waiting", "label": "negative", "score": -0.5, "quote": "vingt minutes d'attente"}
     return {
         "id": f"m{n}", "title": None, "text": "Pain bon, vingt minutes d'attente.", "author": "Léa", "rating": 2.0, "url": None,
-        "label": "negative", "score": -0.4, "day": "2026-11-18", "source_id": "s", "reply": None, "status": "new",
+        "label": "negative", "score": -0.4, "day": "2026-11-18", "source_id": "s", "reply": None, "status": "new", "platform": None,
         "themes": [theme], **changes,
     }  # fmt: skip
 

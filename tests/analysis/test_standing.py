@@ -149,7 +149,8 @@ def test_a_namesake_waits_apart_until_an_alias_or_a_verdict_decides_anew(engine,
 
 
 def test_words_go_when_their_time_is_over_and_scores_stay(engine, firm):  # noqa: F811
-    write(engine, row(firm, "m1", rating=1.0, author="Sandrine", expires_at=NOW - timedelta(hours=1)), row(firm, "m2"))
+    kept = {"collected_at": NOW - timedelta(hours=2), "expires_at": NOW - timedelta(hours=1)}
+    write(engine, row(firm, "m1", rating=1.0, author="Sandrine", **kept), row(firm, "m2"))
     before = stored(engine)
     with db.writing(engine) as connection:
         assert store.expire(connection) == 1
@@ -158,6 +159,16 @@ def test_words_go_when_their_time_is_over_and_scores_stay(engine, firm):  # noqa
     assert (after["text"], after["author"], after["because"]) == ("", None, [])
     assert after["score"] == before["score"]
     assert stored(engine, "m2")["text"] == TEXT
+    assert exact(engine)
+
+
+def test_words_that_may_not_be_shown_are_read_and_never_stored(engine, firm):  # noqa: F811
+    write(engine, row(firm, "m1", rating=1.0, author="Sandrine", expires_at=NOW), row(firm, "m2", rating=1.0))
+    hidden, shown = stored(engine, "m1"), stored(engine, "m2")
+    assert (hidden["text"], hidden["author"], hidden["expired"]) == ("", None, True)
+    assert TEXT[:20] not in str(hidden) + str(next(one for one in alerts(engine) if "m1" in one["mention_ids"]))
+    assert [one["theme"] for one in hidden["themes"]] == [one["theme"] for one in shown["themes"]]
+    assert hidden["score"] == shown["score"]
     assert exact(engine)
 
 

@@ -3,12 +3,15 @@
 import re
 import socketserver
 import threading
+import time
+from email import message_from_bytes
 
 import pytest
 
 from ingest.http import Web
-from ingest.sources import KINDS
-from tests.ingest.test_mail import SAMPLES, body_of, mail
+from ingest.sources import KINDS, mailbox
+from tests.ingest.test_mail import SAMPLES, body_of, forwarded, mail
+from tests.web import drips_headers, receiver
 from vigie.errors import SourceError
 
 
@@ -45,8 +48,10 @@ class Mailserver:
                         f"* OK [UIDVALIDITY {server.validity}]",
                         f"{tag} OK [READ-ONLY]",
                     )
-                elif match := re.match(r'UID SEARCH UID (\d+):\* FROM "(.*)"', command):
-                    found = [uid for uid, raw in server.mails.items() if match[2].encode() in raw.split(b"\r\n\r\n")[0]]
+                elif match := re.match(r'UID SEARCH UID (\d+):\* (?:HEADER )?([\w-]+) "(.*)"', command):
+                    found = [
+                        uid for uid, raw in server.mails.items() if match[3] in str(message_from_bytes(raw)[match[2]])
+                    ]
                     self.say(
                         "* SEARCH " + " ".join(str(uid) for uid in found if uid >= int(match[1])), f"{tag} OK done"
                     )
@@ -112,6 +117,45 @@ def test_it_goes_on_where_it_stopped_and_begins_anew_in_a_new_mailbox(mailserver
     assert [one.platform for one in poll(mailserver, first.cursor).found] == ["vroomly"]
     mailserver.validity = 8
     assert len(poll(mailserver, first.cursor).found) == 3
+
+
+def test_a_forwarding_address_brings_what_was_sent_to_it_and_nothing_else(mailserver):
+    _, subject, rating, _ = SAMPLES["google"]
+    by_hand = forwarded("gmail", SAMPLES["google"][0], subject, body_of(rating))
+    mailserver.mails |= {
+        10: b"Delivered-To: avis+mercier@cabinet.fr\r\n" + letter("vroomly"),
+        11: b"Delivered-To: avis+autre@cabinet.fr\r\n" + letter("planity"),
+        12: b"X-Original-To: avis+mercier@cabinet.fr\r\n" + by_hand,
+    }
+    read = poll(mailserver, to="avis+mercier@cabinet.fr")
+    assert [(one.platform, one.apart) for one in read.found] == [("vroomly", "unverified"), ("google", "unverified")]
+    assert poll(mailserver, read.cursor, to="avis+mercier@cabinet.fr").found == ()
+    with pytest.raises(SourceError, match="address"):
+        poll(mailserver, to='a"b@cabinet.fr')
+
+
+def drips(connection):
+    connection.sendall(b"* OK re")
+    drips_headers(connection)
+
+
+def promises(connection):
+    """A literal of two gigabytes in the first answer."""
+    connection.sendall(b"* OK ready\r\n")
+    connection.recv(65_536)
+    connection.sendall(b"* CAPABILITY {2000000000}\r\nx")
+    time.sleep(2)
+
+
+@pytest.mark.parametrize("behave", [drips, promises])
+def test_a_server_that_drips_or_promises_too_much_is_left(monkeypatch, behave):
+    monkeypatch.setattr(mailbox, "_WHOLE", 1.0)
+    started = time.monotonic()
+    with receiver(behave, speaks_first=True) as address:
+        host = address.split("/")[2]
+        with Web((host,)) as web, pytest.raises(SourceError):
+            KINDS["mailbox"].poll(web, f"imap://m@{host}", {"password": "x"}, {})
+    assert time.monotonic() - started < 10
 
 
 def test_a_wrong_password_and_a_wrong_address_are_told(mailserver):

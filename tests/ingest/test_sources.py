@@ -2,13 +2,15 @@
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
 from ingest import sources_store
-from ingest.found import mentions
+from ingest.found import Found, mentions
 from ingest.http import Web
-from ingest.sources import KINDS
+from ingest.source import Terms
+from ingest.sources import KINDS, attribution
 from tests.ingest.recorded import GOOGLE_REVIEWS, RECORDED
 from tests.web import Answer
 from vigie import db
@@ -155,3 +157,19 @@ def test_robots_txt_is_obeyed(site):
     site.pages["/robots.txt"] = Answer(b"", 503)
     with pytest.raises(SourceError, match=r"robots\.txt"):
         poll("page", site)
+
+
+def test_terms_are_kept_by_what_is_collected():
+    one = Found(text="Bien", external_id="1")
+    (free,) = mentions("co", "so", [one], keep_days=Terms().words_kept)
+    (month,) = mentions("co", "so", [one], keep_days=Terms(keep_days=30).words_kept)
+    (hidden,) = mentions("co", "so", [one], keep_days=Terms(keep_days=30, display=False).words_kept)
+    assert free.expires_at is None
+    assert month.expires_at - month.collected_at == timedelta(days=30)
+    assert hidden.expires_at == hidden.collected_at, "read, and never stored"
+
+
+def test_a_platform_that_asks_for_it_is_named():
+    assert attribution("google") == "Google"
+    assert attribution("woocommerce") is None
+    assert attribution(None) is None
