@@ -11,7 +11,7 @@ from analysis.themes import SHIPPED, Opinion, Vocabulary
 from analysis.wishes import Wish, wishes
 from analysis.words import clauses
 
-ANALYSER = "learned-2"
+ANALYSER = "learned-3"
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from analysis import evaluation, reading, sentiment
 from analysis.evaluation import Labelled
+from benchmarks import themes
 
 SETS = {
     "fr": ("allocine", "allocine_series", "insurance", "tweets_xlmt", "mabsa_hotel"),
@@ -30,6 +31,7 @@ def main() -> None:
         sets = _sets(given.folder, language)
         lines += [f"## {language}", "", *evaluation.table(sets), "", *_means(sets), ""]
         lines += [*_speeds(language, sets), ""]
+        lines += ["Themes, by the curated vocabulary:", "", *themes.table(given.folder, language), ""]
     text = "\n".join(lines)
     print(text)
     given.out.write_text(text, encoding="utf-8")
