@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +42,7 @@ _COMMON = _GENERIC | frozenset(
     at in on by to for from with but not no my our your best good bad great lovely new rude""".split()
 )
 _LINKING = frozenset("de du des d la l le les au aux of the".split())  # "Pharmacie du Marché" is never "Marché"
+_MOST_MET = 50  # places where a text is looked at for each name
 _HANDLE = 8  # letters that a name run together needs to be no other word
 _TOKEN = re.compile(r"[^\W_]+|&")
 
@@ -176,7 +177,7 @@ def _weigh(guard: _Guard, form: _Form, tokens: list[_Token], at: int) -> _Weighi
 
 def _longest(forms: Iterable[_Form], tokens: list[_Token]) -> Iterator[tuple[_Form, int]]:
     """Each place where the firm may be named, under the longest name that it bears there."""
-    met = [(form, at) for form in forms for at in _met(form, tokens)]
+    met = [(form, at) for form in forms for at in islice(_met(form, tokens), _MOST_MET)]
     for form, at in met:
         end = at + len(form.words)
         longer = (other for other in met if len(other[0].words) > len(form.words))
@@ -248,7 +249,7 @@ def _elsewhere(guard: _Guard, tokens: list[_Token], after: int, near: list[_Toke
             if place.word not in _TIMES | _COMMON | guard.vocabulary:
                 return place.shown
             break
-    if county := next((place for place in _counties() if _begins_with(rest, _place(place))), None):
+    if county := _county_at(tokens[after : after + 5]):
         return county
     words = [token.word for token in near]
     for start, token in enumerate(near):
@@ -261,8 +262,12 @@ def _elsewhere(guard: _Guard, tokens: list[_Token], after: int, near: list[_Toke
     return None
 
 
-def _begins_with(tokens: list[_Token], place: tuple[str, ...]) -> bool:
-    return tuple(token.word for token in tokens[: len(place)]) == place and tokens[0].shown[0].isupper()
+def _county_at(tokens: list[_Token]) -> str | None:
+    """The département that is named here: "Ferme des Quatre Vents, Morbihan"."""
+    words = tuple(token.word for token in tokens)
+    if not tokens or not tokens[0].shown[0].isupper():
+        return None
+    return next((county for size in range(len(words), 0, -1) if (county := _county_names().get(words[:size]))), None)
 
 
 def _names_any(tokens: list[_Token], places: frozenset[tuple[str, ...]]) -> bool:
@@ -428,6 +433,11 @@ def _counties() -> Mapping[str, frozenset[tuple[str, ...]]]:
         county: frozenset(_place(town) for town in towns.replace("\n", " ").split(","))
         for county, towns in _table("places.toml").items()
     }
+
+
+@lru_cache(maxsize=1)
+def _county_names() -> Mapping[tuple[str, ...], str]:
+    return {_place(county): county for county in _counties() if county not in _NOWHERE}
 
 
 def _place(name: str) -> tuple[str, ...]:

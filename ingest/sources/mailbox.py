@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
@@ -25,7 +26,7 @@ _TIMEOUT, _WHOLE = 20.0, 120.0  # seconds, for each answer and for a poll
 _AT_ONCE = 100  # mails a poll
 _WHOLE_MAIL = f"BODY.PEEK[]<0.{MOST_BYTES}>"
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}")
-_FROM = re.compile(rb"@([\w.-]+)")
+_FROM, _TO = re.compile(rb"@([\w.-]+)"), re.compile(rb"[\w.+-]+@[\w.-]+")
 # The authserv-id by which a provider signs its Authentication-Results.
 _PROVIDERS = {
     "gmail.com": "mx.google.com",
@@ -78,7 +79,7 @@ class _Client(imaplib.IMAP4):
     def _create_socket(self, timeout: float | None):  # type: ignore[no-untyped-def]
         plain = self._web.connect(self.host, self.port, timeout or _TIMEOUT)
         # An answer that drips never meets a timeout of its own.
-        self._end = threading.Timer(_WHOLE, plain.shutdown, [socket.SHUT_RDWR])
+        self._end = threading.Timer(_WHOLE, _hang_up, [plain])
         self._end.daemon = True
         self._end.start()
         return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._is_tls else plain
@@ -91,6 +92,11 @@ class _Client(imaplib.IMAP4):
     def shutdown(self) -> None:
         self._end.cancel()
         super().shutdown()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may be closed already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _enter(client: _Client, user: str, options: Options) -> None:
@@ -114,7 +120,7 @@ def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, to: s
     validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])
     after = int(cursor.get("uid", 0)) if cursor.get("validity") == validity else 0
     waiting = sorted(_sent_to(client, after, to) if to else _of_platforms(client, after))
-    wanted = [uid for uid in waiting[:_AT_ONCE] if to or _is_of_platform(client, uid)]
+    wanted = [uid for uid in waiting[:_AT_ONCE] if (_is_to(client, uid, to) if to else _is_of_platform(client, uid))]
     found = [one for uid in wanted if (one := review_of(_fetched(client, uid, _WHOLE_MAIL), trusted))]
     last = max(waiting[:_AT_ONCE], default=after)
     return Poll(tuple(found), {"validity": validity, "uid": last}, more=len(waiting) > _AT_ONCE)
@@ -136,6 +142,12 @@ def _search(client: _Client, after: int, header: str, words: str) -> Iterator[in
     for uid in (answer[0] or b"").split():
         if uid.isdigit() and int(uid) > after:  # "n:*" always names the last one
             yield int(uid)
+
+
+def _is_to(client: _Client, uid: int, address: str) -> bool:
+    """Whether a mail is to this very address: a search also finds another firm's that ends in the same way."""
+    header = _fetched(client, uid, "BODY.PEEK[HEADER.FIELDS (TO DELIVERED-TO X-ORIGINAL-TO)]")
+    return address.lower().encode() in {one.lower() for one in _TO.findall(header)}
 
 
 def _is_of_platform(client: _Client, uid: int) -> bool:

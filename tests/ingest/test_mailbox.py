@@ -125,6 +125,7 @@ def test_a_forwarding_address_brings_what_was_sent_to_it_and_nothing_else(mailse
     mailserver.mails |= {
         10: b"Delivered-To: avis+mercier@cabinet.fr\r\n" + letter("vroomly"),
         11: b"Delivered-To: avis+autre@cabinet.fr\r\n" + letter("planity"),
+        13: b"Delivered-To: lesavis+mercier@cabinet.fr\r\n" + letter("treatwell"),
         12: b"X-Original-To: avis+mercier@cabinet.fr\r\n" + by_hand,
     }
     read = poll(mailserver, to="avis+mercier@cabinet.fr")
