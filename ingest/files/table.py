@@ -132,7 +132,7 @@ def _found(row: Sequence[str], width: int, columns: Mapping[str, int], timezone:
         author=plain(cells.get("author"), most=500) or None,
         title=plain(cells.get("title"), most=2_000) or None,
         text="\n".join(filter(None, (text_of(cells.get(name)) for name in ("text", "liked", "disliked")))),
-        rating=on_five(given, best=_best(cells.get("best", "")) or best),
+        rating=on_five(given, best=_best(cells.get("best", ""), best)),
         rating_given=given or None,
         published_at=moment(cells.get("date", ""), timezone),
         experienced_at=moment(cells.get("experienced", ""), timezone),
@@ -149,8 +149,8 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in set(FORMULA) else cell
 
 
-def _best(given: str) -> float | None:
-    return float(given.replace(",", ".")) if given.strip() else None
+def _best(given: str, usual: float) -> float:
+    return float(given.replace(",", ".")) if given.strip() else usual
 
 
 def moment(given: str, timezone: str) -> datetime | None:

@@ -68,6 +68,12 @@ def test_one_slip_of_the_keyboard_changes_no_scale():
     assert [row.line for row in read.bad] == [11, 12]
 
 
+def test_a_row_whose_best_rating_is_nothing_is_told():
+    read = files.read(b"Note;Sur;Avis\n4;0;Bien\n3;5;Bien\n", PARIS)
+    assert [one.rating for one in read.found] == [3.0]
+    assert [row.line for row in read.bad] == [2]
+
+
 def test_what_was_liked_and_what_was_not_are_one_text():
     read = files.read(
         b"Review date,Review score,Positive review,Negative review\n2026-11-02,7,Calm,Thin walls\n", PARIS
