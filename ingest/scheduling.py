@@ -33,6 +33,7 @@ logger = structlog.get_logger(__name__)
 _LEASE = timedelta(minutes=5)  # a poll of several pages ends before; what its connector fetches is bounded
 _MOST_BACK_OFF = timedelta(days=1)
 _PATIENCE = 0.5  # seconds to wait for the polls that run
+_GATHERING = 0.02  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,13 @@ class Collector:
 
     def poll_due(self) -> int:
         """Start what is due, as far as there is room, and write down what has come; how much that was."""
-        started = self._start(self._most - len(self._running))
+        room = self._most - len(self._running)
+        started = self._start(room) if room >= self._most // 2 else 0
         if not self._running:
             return started
-        done, self._running = wait(self._running, _PATIENCE, FIRST_COMPLETED)
+        done, running = wait(self._running, _PATIENCE, FIRST_COMPLETED)
+        more, self._running = wait(running, _GATHERING if done else 0)  # several are written down for the price of one
+        done |= more
         self._settle([future.result() for future in done])
         return started + len(done) + len(self._running)
 

@@ -9,6 +9,7 @@ import email
 import re
 from collections.abc import Collection
 from email.policy import compat32
+from email.utils import getaddresses
 
 import dkim
 import dns.exception
@@ -17,7 +18,7 @@ import dns.resolver
 _PAIR = re.compile(r"\b(dkim|dmarc)\s*=\s*(\w+)([^;]*)", re.I)
 _DOMAIN = re.compile(r"\bheader\.(?:d|i|from)\s*=\s*@?([\w.-]+)", re.I)
 _TAG = re.compile(r"(?:^|;)\s*(\w+)\s*=\s*([^;]*)")
-_MOST_SIGNATURES = 5
+_MOST_SIGNATURES, _MOST_HEADER = 5, 4_000
 _TIMEOUT = 5.0  # seconds
 
 
@@ -28,6 +29,18 @@ def is_proven(raw: bytes, domains: Collection[str], trusted: Collection[str] = (
     if len(senders) != 1:
         return False
     return _said_by_provider(message, domains, trusted) or _verified(raw, message, domains)
+
+
+def recipients(raw: bytes, domains: Collection[str]) -> frozenset[str]:
+    """To whom the platform sent it first: a genuine mail of another shop can be sent on unchanged to anybody.
+
+    Nobody, where a signature of `domains` leaves To open: whoever sends it on may write there what they like.
+    """
+    message = email.message_from_bytes(raw, policy=compat32)
+    if any("to" not in _covered(tags) for tags in _signatures(message) if is_of(_signer(tags), domains)):
+        return frozenset()
+    named = getaddresses([str(one)[:_MOST_HEADER] for one in message.get_all("To") or []])
+    return frozenset(address.lower() for _, address in named if address)
 
 
 def is_of(domain: str, domains: Collection[str]) -> bool:
@@ -47,11 +60,8 @@ def _said_by_provider(message: email.message.Message, domains: Collection[str], 
 
 
 def _verified(raw: bytes, message: email.message.Message, domains: Collection[str]) -> bool:
-    signatures = message.get_all("DKIM-Signature") or []
-    for at, signature in enumerate(signatures[:_MOST_SIGNATURES]):
-        tags = {name.lower(): "".join(value.split()) for name, value in _TAG.findall(str(signature))}
-        covered = {name.lower() for name in tags.get("h", "").split(":")}
-        if not is_of(tags.get("d", "").lower(), domains) or not {"from", "subject", "date"} <= covered or "l" in tags:
+    for at, tags in enumerate(_signatures(message)):
+        if not is_of(_signer(tags), domains) or not _covered(tags) >= {"from", "subject", "date"} or "l" in tags:
             continue  # `l` would leave the end of the body to anybody
         try:
             if dkim.DKIM(raw, timeout=int(_TIMEOUT)).verify(idx=at, dnsfunc=_txt):
@@ -59,6 +69,20 @@ def _verified(raw: bytes, message: email.message.Message, domains: Collection[st
         except (dkim.DKIMException, ValueError, TypeError, IndexError, KeyError):
             continue
     return False
+
+
+def _signatures(message: email.message.Message) -> list[dict[str, str]]:
+    """The tags of each DKIM signature, in the order of the mail."""
+    given = (message.get_all("DKIM-Signature") or [])[:_MOST_SIGNATURES]
+    return [{name.lower(): "".join(value.split()) for name, value in _TAG.findall(str(one))} for one in given]
+
+
+def _signer(tags: dict[str, str]) -> str:
+    return tags.get("d", "").lower()
+
+
+def _covered(tags: dict[str, str]) -> set[str]:
+    return {name.lower() for name in tags.get("h", "").split(":")}
 
 
 def _txt(name: bytes, timeout: float = _TIMEOUT) -> bytes | None:

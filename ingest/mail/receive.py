@@ -6,27 +6,34 @@ from dataclasses import replace
 
 from ingest.found import Found
 from ingest.mail.letter import Letter, opened
-from ingest.mail.proof import is_proven
+from ingest.mail.proof import is_proven, recipients
 from ingest.mail.reader import Layout, layout_of, layouts, read
 from vigie import ids
 
 _INNER = re.compile(r"^\*?(?:de|from|von|expéditeur)\s?\*?\s*:\*?\s.*?([\w.+-]+)@([\w.-]+)", re.I)
 
 
-def review_of(raw: bytes, trusted: Collection[str] = ()) -> Found | None:
+def review_of(raw: bytes, trusted: Collection[str] = (), ours: Collection[str] = ()) -> Found | None:
     """The review that a platform's mail tells of; None for any other mail, and for one that cannot be read surely.
 
-    A mail that somebody forwarded by hand proves nothing of the platform: its review stands apart.
+    A mail that somebody forwarded by hand proves nothing of the platform: its review stands apart. One that the
+    platform sent first to another address than `ours` (none: to any) waits for its owner's word.
     """
     letter = opened(raw)
     layout, is_direct = layout_of(letter.mailbox, letter.domain), True
     if layout is None:
         layout, is_direct = _forwarded(letter), False
     found = read(letter, layout) if layout else None
-    if found is None or layout is None or (is_direct and is_proven(raw, layout.domains, trusted)):
+    if found is None or layout is None:
+        return None
+    if not is_direct or not is_proven(raw, layout.domains, trusted):
+        # An identity of its own: a forged copy of a real mail must not take its place.
+        return replace(found, apart="unverified", external_id=ids.derived("unverified", found.external_id))
+    first = recipients(raw, layout.domains)
+    if not ours or first & {one.lower() for one in ours}:
         return found
-    # An identity of its own: a forged copy of a real mail must not take its place.
-    return replace(found, apart="unverified", external_id=ids.derived("unverified", found.external_id))
+    asked = ids.derived("recipient", layout.platform, found.layout, *sorted(first)) if first else None
+    return replace(found, apart="unconfirmed", layout=asked)
 
 
 def senders() -> list[str]:

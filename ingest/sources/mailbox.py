@@ -60,7 +60,8 @@ class Mailbox(Polled):
             try:
                 _enter(client, unquote(parts.username), options)
                 folder = unquote(parts.path.strip("/")) or "INBOX"
-                return _read(client, folder, _trusted(parts.hostname, options), cursor, to)
+                ours = {to} if to else _addresses(unquote(parts.username), parts.hostname)
+                return _read(client, folder, _trusted(parts.hostname, options), cursor, ours, to)
             finally:
                 client.shutdown()
         except imaplib.IMAP4.error as error:
@@ -113,7 +114,12 @@ def _trusted(host: str, options: Options) -> set[str]:
     return {options["authserv"].lower()} if options.get("authserv") else known
 
 
-def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, to: str | None) -> Poll:
+def _addresses(user: str, host: str) -> set[str]:
+    """To whom the mailbox belongs; other addresses that lead to it are asked about once."""
+    return {user if "@" in user else f"{user}@{host.removeprefix('imap.')}"}
+
+
+def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, ours: set[str], to: str | None) -> Poll:
     status, _ = client.select(f'"{folder}"', readonly=True)
     if status != "OK":
         raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
@@ -121,7 +127,7 @@ def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, to: s
     after = int(cursor.get("uid", 0)) if cursor.get("validity") == validity else 0
     waiting = sorted(_sent_to(client, after, to) if to else _of_platforms(client, after))
     wanted = [uid for uid in waiting[:_AT_ONCE] if (_is_to(client, uid, to) if to else _is_of_platform(client, uid))]
-    found = [one for uid in wanted if (one := review_of(_fetched(client, uid, _WHOLE_MAIL), trusted))]
+    found = [one for uid in wanted if (one := review_of(_fetched(client, uid, _WHOLE_MAIL), trusted, ours))]
     last = max(waiting[:_AT_ONCE], default=after)
     return Poll(tuple(found), {"validity": validity, "uid": last}, more=len(waiting) > _AT_ONCE)
 

@@ -228,8 +228,8 @@ def signing():
     wire.close()
 
 
-def signed(private, raw, domain=b"trustpilot.com"):
-    return dkim.sign(raw, b"s1", domain, private, include_headers=[b"from", b"subject", b"date", b"to"]) + raw
+def signed(private, raw, domain=b"trustpilot.com", covered=(b"from", b"subject", b"date", b"to")):
+    return dkim.sign(raw, b"s1", domain, private, include_headers=covered) + raw
 
 
 def test_a_signature_that_verifies_proves_and_a_changed_mail_does_not(signing):
@@ -255,6 +255,21 @@ def test_a_layout_never_met_asks_once_and_is_known_again_without_a_name(signing)
     assert read("Sandrine vous écrit", "2 étoiles").layout != first.layout
     assert read("Votre établissement Boulangerie Mercier est noté", "2 étoiles").author is None
     assert read("Sandrine a écrit un avis", "2 étoiles").layout is None, "a layout that is known asks nobody"
+
+
+def test_a_genuine_mail_first_sent_to_somebody_else_waits_for_the_owners_word(signing):
+    sender, subject, rating, _ = SAMPLES["trustpilot"]
+    letter = mail(sender, subject, body_of(rating))
+    raw, ours = signed(signing, letter), {"Marie@exemple.fr"}
+    assert review_of(raw, ours=ours).apart is None
+    elsewhere, alike, other = (
+        review_of(signed(signing, letter.replace(b"marie@exemple.fr", to)), ours=ours)
+        for to in (b"contact@boulangerie.fr", b"contact@boulangerie.fr", b"victime@exemple.fr")
+    )
+    assert {elsewhere.apart, other.apart} == {"unconfirmed"}
+    assert elsewhere.layout == alike.layout != other.layout, "a yes holds for that address only"
+    rewritten = signed(signing, letter, covered=(b"from", b"subject", b"date"))
+    assert (review_of(rewritten, ours=ours).apart, review_of(rewritten, ours=ours).layout) == ("unconfirmed", None)
 
 
 def week_of(house, firm):

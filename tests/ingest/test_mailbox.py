@@ -73,6 +73,9 @@ class Mailserver:
         self._server.server_close()
 
 
+PROOF = "Authentication-Results: mx.exemple.fr; dkim=pass header.i=@trustpilot.com\r\n"
+
+
 def letter(platform, header=""):
     sender, subject, rating, _ = SAMPLES[platform]
     return header.encode() + mail(sender, subject, body_of(rating))
@@ -80,10 +83,9 @@ def letter(platform, header=""):
 
 @pytest.fixture
 def mailserver():
-    proof = "Authentication-Results: mx.exemple.fr; dkim=pass header.i=@trustpilot.com\r\n"
     server = Mailserver(
         {
-            3: letter("trustpilot", proof),
+            3: letter("trustpilot", PROOF),
             4: mail("maman@exemple.fr", "Dimanche ?", "On mange à 13 h"),
             5: letter("planity"),
         }
@@ -108,6 +110,11 @@ def test_only_listed_senders_are_opened_and_nothing_is_marked(mailserver):
     assert not any(" 4 " in command for command in fetched), "a private mail was not touched"
     assert all("PEEK" in command for command in fetched)
     assert not any(re.match(r"SELECT|STORE|EXPUNGE|UID STORE", command.upper()) for command in mailserver.asked)
+
+
+def test_a_mail_that_went_to_another_address_first_is_asked_about(mailserver):
+    mailserver.mails = {1: letter("trustpilot", PROOF).replace(b"marie@exemple.fr", b"autre@exemple.fr")}
+    assert [one.apart for one in poll(mailserver).found] == ["unconfirmed"]
 
 
 def test_it_goes_on_where_it_stopped_and_begins_anew_in_a_new_mailbox(mailserver):
