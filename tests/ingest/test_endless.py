@@ -57,6 +57,13 @@ def test_nothing_is_read_for_ever(reader):
         assert time.process_time() - started < DEADLINE, pattern
 
 
+def test_ten_megabytes_of_open_tags_are_no_feed():
+    started = time.process_time()
+    with pytest.raises(SourceError, match="never end"):
+        READERS["a feed"](b"<rss version='2.0'><channel>" + b"<a " * 3_300_000)
+    assert time.process_time() - started < DEADLINE
+
+
 def test_text_of_too_many_tags_is_text_all_the_same():
     shown = text_of("<b x=1>" * 5_000 + "Bien &amp; bon<br>merci")
     assert shown == "Bien & bon\nmerci"
