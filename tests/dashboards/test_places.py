@@ -63,6 +63,13 @@ def browsing(house):
         browser.close()
 
 
+def violations(page):
+    """What axe finds against the rules of accessibility, as (rule, elements)."""
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "RGAAv4", "best-practice"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
 def _opens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -114,10 +121,30 @@ def test_every_place_in_a_browser(house, firm, is_full):
                 page.goto(f"{address}/companies/{firm['id']}{path}{joint}lang={language}")
                 where = f"{place} {width} {scheme} {language}"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{where}: runs off the screen"
-                rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-                found = Axe().run(page, options=rules).response["violations"]
-                assert [(where, one["id"], [n["html"] for n in one["nodes"]]) for one in found] == []
+                assert violations(page) == [], where
             next(settings)
+        assert troubles == []
+
+
+@pytest.mark.server
+def test_a_table_with_unknown_columns_by_hand(house, firm, tmp_path):
+    table = tmp_path / "caisse.csv"
+    table.write_text("Quand;Ressenti;Combien\n23/11/2026;Pain excellent;4\n24/11/2026;Trop d’attente;2\n")
+    with browsing(house) as (page, address, troubles):
+        for width, scheme in ((320, "dark"), (1280, "light")):
+            page.set_viewport_size({"width": width, "height": 740})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(f"{address}/companies/{firm['id']}/start")
+            page.set_input_files("#drop", table)
+            page.locator("form[action$=files] button").click()
+            page.get_by_label("Ce que le client a écrit").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert violations(page) == []
+        page.get_by_label("Ce que le client a écrit").select_option("Ressenti")
+        page.get_by_label("La note").select_option("Combien")
+        page.set_input_files("input[name=file]", table)
+        page.locator("form[action$=columns] button").click()
+        page.get_by_text("2 avis lus").wait_for()
         assert troubles == []
 
 
