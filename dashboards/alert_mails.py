@@ -4,14 +4,14 @@ A mail tells what was raised since the one before. At once means at most one mai
 and nine in the evening of the firm; once a day means at seven.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from analysis import endpoints
-from dashboards import letters, weekly
+from dashboards import i18n, letters, weekly
 from vigie import clock, companies, db, due, ids
 from vigie.db.tables import alert, alerted, recipient
 from vigie.settings import Settings
@@ -78,6 +78,8 @@ def _write(
     page = weekly.page_of(settings, firm["id"])
     if endpoints.is_medical(firm["sector"]):
         found = [endpoints.alert_without_words(one) for one in found]
+    if who["edition"] == "team":
+        found = [_discreet(one, firm["staff"]) for one in found]
     values = {"firm": firm["name"], "alerts": found[:_MOST], "more": max(0, len(found) - _MOST),
               "page": f"{page}/alerts" if page else None}  # fmt: skip
     event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"])
@@ -86,3 +88,10 @@ def _write(
     connection.execute(update(recipient).where(*ours).values(alerted_at=db.present(connection)))
     rows = [{"company_id": firm["id"], "email": who["email"], "alert_id": one["id"]} for one in found]
     db.upsert(connection, alerted, rows)
+
+
+def _discreet(one: Mapping[str, Any], staff: Sequence[str]) -> dict[str, Any]:
+    """An alert for the team: what it quotes names nobody of them."""
+    if "quote" not in one["facts"]:
+        return dict(one)
+    return {**one, "facts": {**one["facts"], "quote": i18n.unnamed(one["facts"]["quote"], staff)}}

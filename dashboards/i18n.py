@@ -4,7 +4,7 @@ import gettext
 import io
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -72,6 +72,8 @@ def environment(language: str) -> Environment:
         "month": lambda value: str(format_date(_date(value), "MMM yyyy", locale=language)),
         "pair": lambda row: (row["id"], row["name"]),
         "marked": marked,
+        "discreet": discreet,
+        "unnamed": unnamed,
         "credit": lambda platform: attribution(platform) or "",
         "trouble": lambda value: troubles.told(str(value), language),
         "flat": lambda value: " ".join(str(value).split()),
@@ -130,16 +132,37 @@ def long_day(value: date | str, language: str) -> str:
     return str(format_date(_date(value), "d MMMM yyyy", locale=language))
 
 
-def marked(mention: Mapping[str, Any]) -> Markup:
-    """A text in which the words that weighed most stand out; all of it escaped."""
+def marked(mention: Mapping[str, Any], staff: Sequence[str] = (), shown: bool = True) -> Markup:
+    """A text in which the words that weighed most stand out; all of it escaped. In a complaint names are discreet."""
     weighed = sorted(mention["because"], key=lambda pair: -abs(pair[1]))[:_MOST_MARKED]
-    words = sorted((word for word, _ in weighed if word.strip()), key=len, reverse=True)
-    text, shown, at = mention["text"], Markup(""), 0
-    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)" if words else "(?!)"
+    words = [word for word, _ in weighed if word.strip()]
+    return _dressed(mention["text"], words, staff if mention["label"] == "negative" else (), shown)
+
+
+def discreet(text: str, staff: Sequence[str], shown: bool) -> Markup:
+    """A complaint without first names of the team; where they may be `shown`, print alone hides them."""
+    return _dressed(text, (), staff, shown)
+
+
+def unnamed(text: str, staff: Sequence[str]) -> str:
+    """Plain text without first names of the team."""
+    return str(discreet(text, staff, shown=False).unescape())
+
+
+def _dressed(text: str, words: Sequence[str], staff: Sequence[str], shown: bool) -> Markup:
+    names = {"".join(map(_base, name)) for name in staff}
+    wanted = sorted({*words, *names}, key=len, reverse=True)
+    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, wanted))})(?!\w)" if wanted else "(?!)"
+    whole, at = Markup(""), 0
     for found in re.finditer(pattern, "".join(map(_base, text))):
-        shown += Markup("{}<mark>{}</mark>").format(text[at : found.start()], text[found.start() : found.end()])
+        said = text[found.start() : found.end()]
+        whole += Markup.escape(text[at : found.start()])
+        if found[0] not in names:
+            whole += Markup("<mark>{}</mark>").format(said)
+        else:
+            whole += Markup('<span class="staff">{}</span>').format(said) if shown else "[…]"
         at = found.end()
-    return shown + Markup.escape(text[at:])
+    return whole + Markup.escape(text[at:])
 
 
 def _base(letter: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from dashboards import i18n, weekly
+from dashboards import i18n, subscription, weekly
 from vigie import access, companies, db, due, ids, outbox
 from vigie.db.tables import webhook
 from vigie.settings import Settings
@@ -63,10 +63,13 @@ def enqueue(
     language: str,
     event_id: str,
     values: dict[str, Any],
+    leave: str | None = None,
 ) -> None:
-    """A mail of that template, whose first line is the subject."""
+    """A mail of that template, whose first line is the subject; `leave` is the address that stops such mails."""
     subject, _, body = i18n.render(f"mail/{template}.txt", language, **values).partition("\n")
     wire = weekly.plain(subject, body.strip() + "\n", weekly.sender(settings), email, event_id)
+    for name, value in subscription.headers(leave).items():
+        wire[name] = value
     outbox.enqueue(connection, [outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes())])
 
 

@@ -13,22 +13,24 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, Engine
 
 from dashboards import i18n
-from vigie import clock, companies, db
+from vigie import clock, companies, db, people
 from vigie.errors import NotFoundError, SettingsError
 from vigie.secrets import Vault
 from vigie.settings import Settings
 
 _LIFE = timedelta(days=400)
-Purpose = Literal["unsubscribe", "monthly"]
+Purpose = Literal["unsubscribe", "monthly", "round"]
 LEAVE: Purpose = "unsubscribe"
 MONTHLY: Purpose = "monthly"
+ROUND: Purpose = "round"  # an adviser's mail: it names the person in the place of a firm
 _CHANGES: dict[Purpose, Callable[[Connection, str, str], object]] = {
     LEAVE: companies.remove_recipient,
     MONTHLY: companies.read_monthly,
+    ROUND: lambda connection, person_id, _: people.tell_on_mondays(connection, person_id, wanted=False),
 }
 
 
-def link(settings: Settings, company_id: str, email: str, purpose: Purpose = LEAVE) -> str | None:
+def link(settings: Settings, whose: str, email: str, purpose: Purpose = LEAVE) -> str | None:
     """The address that takes `email` off, or that makes its mail monthly.
 
     None where it would open on this machine only while the mail leaves it.
@@ -36,7 +38,7 @@ def link(settings: Settings, company_id: str, email: str, purpose: Purpose = LEA
     if settings.is_loopback and settings.smtp_url:
         return None
     until = (clock.now() + _LIFE).isoformat()
-    sealed = Vault(settings.secret()).encrypt(" ".join((purpose, company_id, until, email))).decode()
+    sealed = Vault(settings.secret()).encrypt(" ".join((purpose, whose, until, email))).decode()
     return f"{settings.base_url.rstrip('/')}/{purpose}/{sealed}"
 
 
@@ -74,13 +76,13 @@ def _add_page(router: APIRouter, purpose: Purpose, engine: Engine, vault: Callab
 
 
 def _named(vault: Vault, sealed: str, wanted: Purpose) -> tuple[str, str] | None:
-    """The firm and the address of a link of that purpose, while it is valid."""
+    """The firm (or the person) and the address of a link of that purpose, while it is valid."""
     try:
-        purpose, company_id, until, email = vault.decrypt(sealed.encode()).split(" ", 3)
+        purpose, whose, until, email = vault.decrypt(sealed.encode()).split(" ", 3)
         is_ours = purpose == wanted and datetime.fromisoformat(until) > clock.now()
     except (SettingsError, ValueError):
         return None
-    return (company_id, email) if is_ours else None
+    return (whose, email) if is_ours else None
 
 
 def _page(engine: Engine, named: tuple[str, str] | None, purpose: Purpose, *, is_done: bool) -> Response:
@@ -88,8 +90,8 @@ def _page(engine: Engine, named: tuple[str, str] | None, purpose: Purpose, *, is
         return HTMLResponse(i18n.render("mailing.html", "fr", firm=None), 404)
     try:
         with db.reading(engine) as connection:
-            firm = companies.get(connection, named[0])
+            whose = (people if purpose == ROUND else companies).get(connection, named[0])
     except NotFoundError:
         return HTMLResponse(i18n.render("mailing.html", "fr", firm=None), 404)
-    page = i18n.render("mailing.html", firm["language"], firm=firm, purpose=purpose, email=named[1], is_done=is_done)
+    page = i18n.render("mailing.html", whose["language"], firm=whose, purpose=purpose, email=named[1], is_done=is_done)
     return HTMLResponse(page)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from starlette.staticfiles import StaticFiles
 
 from dashboards import feedback, subscription, visit
-from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week
+from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week, year
 from dashboards.visit import Pages
 from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
@@ -29,7 +29,7 @@ Next = Callable[[Request], Awaitable[Response]]
 def mount(app: FastAPI, engine: Engine, log: EventLog, given: Settings) -> None:
     """Add the pages to `app`."""
     visit.install(app, Pages(engine, log, given))
-    for place in (doors, firms, week, reviews, subjects, alerts, settings, start, counter, guides):
+    for place in (doors, firms, week, reviews, subjects, alerts, settings, start, counter, guides, year):
         app.include_router(place.router, include_in_schema=False)
     app.include_router(feedback.public_router(engine, log, given), include_in_schema=False)
     subscription.mount(app, engine, given)

@@ -21,6 +21,8 @@ ENDPOINT_OFF = "endpoint_off"
 SEARCH = "search"
 # Alerts that wait to be mailed.
 ALERT_MAIL = "alert_mail"
+# The Monday mail of somebody who follows several firms; whoever has no such timer wants none.
+ROUND = "round"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ def finish(connection: Connection, timer: Timer, *, again_at: datetime | None = 
         return connection.execute(delete(due).where(*ours)).rowcount == 1
     again = update(due).where(*ours).values(due_at=again_at, since=None)
     return connection.execute(again).rowcount == 1
+
+
+def is_set(connection: Connection, kind: str, key: str) -> bool:
+    """Whether such a job is to come."""
+    return connection.execute(select(due.c.key).where(due.c.kind == kind, due.c.key == key)).first() is not None
 
 
 def cancel(connection: Connection, kind: str, key: str) -> None:

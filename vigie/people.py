@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from vigie import access, clock, companies, db, ids
+from vigie import access, clock, companies, db, due, ids
 from vigie.db.tables import company, member, person, sign_in
 from vigie.errors import InvalidInputError, NotFoundError
 
@@ -44,8 +44,24 @@ def grant(connection: Connection, person_id: str, company_id: str, role: str, *,
     """Let a person do for a firm what `role` may; for an adviser this is the mandate. Raises `InvalidInputError`."""
     if role not in ROLES:
         raise InvalidInputError(f"role is one of {', '.join(ROLES)}")
+    mandates = select(member.c.person_id).where(member.c.person_id == person_id, member.c.role == "adviser")
+    if role == "adviser" and connection.execute(mandates).first() is None:
+        tell_on_mondays(connection, person_id)
     row = {"company_id": company_id, "person_id": person_id, "role": role, "by": by[:120], "since": clock.now()}
     db.upsert(connection, member, [row], update=("role", "by", "since"))
+
+
+def tell_on_mondays(connection: Connection, person_id: str, wanted: bool = True) -> None:
+    """Whether to write to a person each Monday which of the firms that they advise needs help first."""
+    if wanted:
+        due.schedule(connection, due.ROUND, [person_id], at=next_round())
+    else:
+        due.cancel(connection, due.ROUND, person_id)
+
+
+def next_round() -> datetime:
+    """Next Monday at seven, in Paris: people have no time zone of their own."""
+    return clock.next_morning("Europe/Paris", companies.FREQUENCIES["weekly"])
 
 
 def revoke(connection: Connection, person_id: str, company_id: str) -> bool:
@@ -57,6 +73,7 @@ def revoke(connection: Connection, person_id: str, company_id: str) -> bool:
 def remove(connection: Connection, person_id: str) -> None:
     """Forget a person: their sessions end at once."""
     access.end_sessions(connection, person_id)
+    due.cancel(connection, due.ROUND, person_id)
     connection.execute(delete(person).where(person.c.id == person_id))
 
 

@@ -110,6 +110,15 @@ def dismiss(visit: Managing, person_id: str) -> RedirectResponse:
     return visit.back("/settings", "#people")
 
 
+@router.post("/staff", response_class=HTMLResponse)
+def name_staff(visit: Editing, names: Annotated[str, Form(max_length=1_000)] = "") -> RedirectResponse:
+    """First names of the team, with commas: hidden where a customer complains."""
+    staff = list(dict.fromkeys(name for one in names.split(",") if (name := " ".join(one.split()))))
+    with Trying(), db.writing(visit.engine) as connection:
+        companies.change(connection, visit.company_id, {"staff": staff})
+    return visit.back("/settings", "#people")
+
+
 @router.post("/rules/{rule_id}", response_class=HTMLResponse)
 def turn_rule(visit: Editing, rule_id: str, enabled: Annotated[bool, Form()]) -> RedirectResponse:
     with Trying(), db.writing(visit.engine) as connection:

@@ -46,6 +46,8 @@ company = Table(
     Column("sector", String(16)),
     Column("aliases", JSON, nullable=False),
     Column("website", Text),
+    # First names of the team, masked where a customer complains.
+    Column("staff", JSON, nullable=False, server_default="[]"),
     Column("language", String(8), nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
