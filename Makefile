@@ -8,7 +8,7 @@ PACKAGES := vigie ingest analysis api dashboards
 ARGS ?=
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test check format lint types imports test-api test-faults screenshots bench train evaluate requirements kafka-jars servers clean
+.PHONY: help setup demo test check format lint types imports test-api test-faults test-a11y screenshots bench train evaluate requirements kafka-jars servers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-api: .venv/.dev ## ask the whole API for many more examples, with three see
 
 test-faults: .venv/.dev kafka-jars ## break brokers, database and workers in twenty ways (half an hour)
 	VIGIE_TEST_STRICT=1 $(BIN)/pytest -n 0 -p no:randomly -s tests/faults/cases.py
+
+test-a11y: .venv/.dev ## every page in each language, width and scheme against the rules of accessibility (minutes)
+	VIGIE_WHOLE=1 $(BIN)/pytest -n 2 --timeout 3000 tests/dashboards/test_places.py -k in_a_browser
 
 screenshots: .venv/.dev ## the pictures of the README, from a demonstration
 	rm -rf build/screenshots && VIGIE_DATA_DIR=build/screenshots .venv/bin/vigie demo --once

@@ -1,11 +1,13 @@
 """Each place in a real browser: without violations, by keyboard, on a telephone; and what people do there."""
 
+import os
 import re
 import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import cycle, product
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,7 +16,8 @@ from starlette.testclient import TestClient
 
 from analysis import markers, queries
 from analysis.report import Week
-from dashboards import weekly
+from dashboards import subscription, weekly
+from ingest import sources_store
 from ingest.found import Found
 from tests.conftest import start
 from tests.dashboards.test_pages_and_mail import LAST_WEEK, XSS, a_week, enter, hear, mail_of
@@ -26,7 +29,10 @@ from vigie.cli.roles import one_time_link
 
 PLACES = ("", "/reviews", "/reviews?sentiment=negative&theme=waiting&from=2024-01-01", "/reviews/{mention}",
           "/subjects", "/alerts", "/settings", "/counter", "/guides", "/guides/answer_negative", "/start", "/year")  # fmt: skip
+# Each pair of width, scheme and language; with VIGIE_WHOLE=1 (`make test-a11y`) every place in all eight of them.
 SETTINGS = [(320, "light", "fr"), (320, "dark", "en"), (1280, "dark", "fr"), (1280, "light", "en")]
+WHOLE = bool(os.environ.get("VIGIE_WHOLE"))
+EVERY = list(product((320, 1280), ("light", "dark"), ("fr", "en")))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -46,7 +52,7 @@ def served(house):
 
 
 @contextmanager
-def browsing(house):
+def browsing(house, at="/companies/"):
     """A browser that has opened the pages by the printed link, and what troubled it."""
     path = start(chromium)
     with served(house) as address, sync_playwright() as playwright:
@@ -58,9 +64,25 @@ def browsing(house):
         page.on("request", lambda request: request.url.startswith(address) or troubles.append(request.url))
         page.goto(f"{address}/open?" + one_time_link(house).partition("?")[2])
         page.locator("main button").click()
-        page.wait_for_url(re.compile("/companies/"))
+        page.wait_for_url(re.compile(at))
         yield page, address, troubles
         browser.close()
+
+
+def look_at(page, addresses):
+    """Each address in some settings (all, where the whole is asked for): it fits the screen, and axe finds nothing."""
+    settings = cycle(EVERY if WHOLE else SETTINGS)
+    for address in addresses:
+        for _ in range(len(EVERY) if WHOLE else 2):
+            width, scheme, language = next(settings)
+            page.set_viewport_size({"width": width, "height": 740})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(f"{address}{'&' if '?' in address else '?'}lang={language}")
+            where = f"{address} {width} {scheme} {language}"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{where}: runs off the screen"
+            assert violations(page) == [], where
+        if not WHOLE:
+            next(settings)
 
 
 def violations(page):
@@ -108,22 +130,22 @@ def test_every_place_in_a_browser(house, firm, is_full):
         a_week(house, firm)
         mention = mentions_of(house, firm)[0]["id"]
     with browsing(house) as (page, address, troubles):
-        settings = cycle(SETTINGS)
-        for place in PLACES:
-            if "{mention}" in place and not is_full:
-                continue
-            for _ in range(2):
-                width, scheme, language = next(settings)
-                page.set_viewport_size({"width": width, "height": 740})
-                page.emulate_media(color_scheme=scheme)
-                joint = "&" if "?" in place else "?"
-                path = place.format(mention=mention)
-                page.goto(f"{address}/companies/{firm['id']}{path}{joint}lang={language}")
-                where = f"{place} {width} {scheme} {language}"
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{where}: runs off the screen"
-                assert violations(page) == [], where
-            next(settings)
+        paths = [place.format(mention=mention) for place in PLACES if is_full or "{mention}" not in place]
+        look_at(page, [f"{address}/companies/{firm['id']}{path}" for path in paths])
         assert troubles == []
+
+
+@pytest.mark.server
+def test_every_page_for_strangers_in_a_browser(house, firm):
+    """The doors, the form for customers, the links of the mails, and an adviser's list."""
+    links = [urlsplit(subscription.link(house.settings, firm["id"], "x@example.fr", one)).path
+             for one in (subscription.LEAVE, subscription.MONTHLY)]  # fmt: skip
+    with db.writing(house.engine) as connection:
+        companies.add(connection, "Atelier Zola")
+        form = "/avis/" + sources_store.add(connection, firm["id"], "form", "Caisse")
+    with browsing(house, r"/$") as (page, address, troubles):
+        look_at(page, [f"{address}{path}" for path in (form, "/open", "/open?link=x", *links, "/round/old", "/")])
+        assert [one for one in troubles if "404" not in one] == []
 
 
 @pytest.mark.server
