@@ -42,6 +42,7 @@ bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and its tw
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m benchmarks.polls
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.pages
 
 test-api: .venv/.dev ## ask the whole API for many more examples, with three seeds (minutes)
 	VIGIE_TEST_API_EXAMPLES=500 VIGIE_TEST_API_SEEDS="1 2 3" $(BIN)/pytest -n 1 --timeout 3000 tests/api/test_schema.py

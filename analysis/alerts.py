@@ -3,9 +3,11 @@
 An alert's id follows from rule, subject and window, so that finding it again raises nothing.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import Any
 
 from analysis.chances import fisher, poisson_tail
@@ -44,21 +46,32 @@ class Finding:
 
 @dataclass(slots=True)
 class History:
-    """Counts per source and day, and since when each source is listened to."""
+    """Counts per source and day, and since when each source is listened to; complete before the first question."""
 
     days: dict[str, dict[date, Sums]] = field(default_factory=dict)
     listening_since: dict[str, date] = field(default_factory=dict)
+    _totals: dict[str, tuple[list[date], list[Sums]]] = field(default_factory=dict)
 
     def heard(self, first: date, last: date, since: date) -> Sums:
         """The sum from `first` to `last` over the sources that are listened to since `since` or before."""
         together = Sums()
-        window = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        for source_id, days in self.days.items():
+        for source_id in self.days:
             if self.listening_since.get(source_id, date.max) <= since:
-                for day in window:
-                    if sums := days.get(day):
-                        together = together.plus(sums)
+                together = together.plus(self.of_source(source_id, first, last))
         return together
+
+    def of_source(self, source_id: str, first: date, last: date) -> Sums:
+        """One source's sum from `first` to `last`."""
+        days, totals = self._totals.get(source_id) or self._add_up(source_id)
+        return totals[bisect_right(days, last)].minus(totals[bisect_left(days, first)])
+
+    def _add_up(self, source_id: str) -> tuple[list[date], list[Sums]]:
+        """The source's days, and what had come before each of them."""
+        counted = self.days[source_id]
+        days = sorted(counted)
+        totals = list(accumulate((counted[day] for day in days), Sums.plus, initial=Sums()))
+        self._totals[source_id] = days, totals
+        return days, totals
 
 
 def is_negative(mention: Mapping[str, Any]) -> bool:
@@ -169,12 +182,12 @@ def _weeks_listened(history: History, before: date) -> int:
 
 def _usual_a_week(history: History, before: date, since: date) -> float:
     """The mean of each source over the weeks in which it was listened to, together."""
-    usual = 0.0
-    for source_id, days in history.days.items():
+    usual, last = 0.0, before - timedelta(days=1)
+    for source_id in history.days:
         start = max(history.listening_since.get(source_id, date.max), before - timedelta(weeks=_BASELINE_WEEKS))
         weeks = (before - start).days / _WEEK if start <= since else 0
         if weeks:
-            usual += sum(sums.mentions for day, sums in days.items() if start <= day < before) / weeks
+            usual += history.of_source(source_id, start, last).mentions / weeks
     return usual
 
 

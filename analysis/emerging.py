@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from analysis.chances import fisher
@@ -60,7 +61,7 @@ def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] =
 
 def _terms(said: Said, known: Collection[str]) -> set[str]:
     """The lemmas of a text that mean something, and pairs of neighbours among them."""
-    small = {folded(word) for word in SMALL_WORDS.get(said.language, ())}
+    small = _small(said.language)
     tongue = "en" if said.language == "en" else "fr"
     terms: set[str] = set()
     for sentence in sentences(said.text):
@@ -70,6 +71,11 @@ def _terms(said: Said, known: Collection[str]) -> set[str]:
         pairs = zip(words, words[1:], telling, telling[1:], strict=False)
         terms |= {f"{first} {second}" for first, second, one, other in pairs if one and other}
     return terms
+
+
+@lru_cache(maxsize=4)
+def _small(language: str) -> frozenset[str]:
+    return frozenset(map(folded, SMALL_WORDS.get(language, ())))
 
 
 def _each(texts: Iterable[set[str]]) -> Iterable[str]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from analysis.words import folded
 
-_LONGEST_QUOTE = 140
+_LEAST_QUOTE, _LONGEST_QUOTE = 3, 140  # words; characters
+_SURE = 0.6  # below, words without stars may have been misread
 _LANGUAGES = ("fr", "en")
 _EMAIL = re.compile(r"\S+@\S+\.\w+")
 _TELEPHONE = re.compile(r"(?:\+|00)?\d(?:[ .\-]?\d){7,}")
@@ -58,12 +59,15 @@ def faults(text: str) -> list[str]:
 
 
 def _tone(mention: Mapping[str, Any]) -> str:
-    """Stars say it where they stand; words that contradict them, or say both, ask for the tone between."""
+    """Stars say it where they stand, and five or one of them alone; words that contradict them, that say both or that
+    may have been misread ask for the tone between."""
     rating = mention["rating"]
-    if mention["mixed"] or mention["contradicts"] or (rating is not None and 2.5 <= rating < 4):
+    if mention["contradicts"] or (rating is None and mention["confidence"] < _SURE):
         return "mixed"
-    if rating is not None:
+    if rating is not None and (rating <= 1.5 or rating == 5 or not (mention["mixed"] or 2.5 <= rating < 4)):
         return "positive" if rating >= 4 else "negative"
+    if rating is not None or mention["mixed"]:
+        return "mixed"
     return {"positive": "positive", "negative": "negative"}.get(mention["label"], "mixed")
 
 
@@ -81,7 +85,7 @@ def _point(mention: Mapping[str, Any], tone: str) -> Mapping[str, Any] | None:
 def _quotable(quote: str) -> str | None:
     """The customer's words, short, without a name, a number to call, or what the rules forbid."""
     words = " ".join(quote.split()).strip(' .,;:!?…–-«»"')
-    if not words or len(words) > _LONGEST_QUOTE or _NAME_INSIDE.search(words) or faults(words):
+    if len(words.split()) < _LEAST_QUOTE or len(words) > _LONGEST_QUOTE or _NAME_INSIDE.search(words) or faults(words):
         return None
     return words
 

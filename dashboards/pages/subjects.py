@@ -21,6 +21,7 @@ Period = Literal["day", "week", "month", "quarter"]
 # How far back each step goes, in days.
 _SPAN: dict[Period, int] = {"day": 28, "week": 182, "month": 365, "quarter": 1_096}
 _MATRIX_MONTHS = 6
+_MOST_READ = 400  # texts, of each of the two times that are compared
 
 
 @router.get("", response_class=HTMLResponse)
@@ -95,6 +96,7 @@ def _matrix(connection: Connection, company_id: str, today: date) -> dict[str, l
 def _rising(connection: Connection, firm: Mapping[str, Any], today: date) -> list[Any]:
     """What they begin to speak of: the last four weeks against the half year before."""
     first = today - timedelta(weeks=4) + timedelta(days=1)
-    now = queries.texts(connection, firm["id"], first, today)
-    before = queries.texts(connection, firm["id"], first - timedelta(weeks=26), first - timedelta(days=1))
+    now = queries.texts(connection, firm["id"], first, today, limit=_MOST_READ)
+    earlier = first - timedelta(weeks=26), first - timedelta(days=1)
+    before = queries.texts(connection, firm["id"], *earlier, limit=_MOST_READ)
     return emerging.rising(now, before, known=frozenset(lemmas(f"{firm['name']} {firm['city'] or ''}", "fr")))

@@ -34,6 +34,7 @@ def mention(**values):
         "rating": 1.0,
         "mixed": False,
         "contradicts": False,
+        "confidence": 0.95,
         "label": "negative",
         "themes": [theme],
     }
@@ -101,6 +102,7 @@ def test_drafts_for_real_reviews_say_nothing_that_is_not_ours_or_theirs(name):
     language = "fr" if "_fr_" in name else "en"
     for number, read in enumerate(read_all([Asked(text, hint=language) for text in said])):
         row = {"language": language, "rating": None, "mixed": read.mixed, "contradicts": False, "label": read.label,
+               "confidence": read.confidence,
                "themes": [{"theme": t.theme, "label": t.label, "score": t.score, "quote": t.quote} for t in read.themes]}  # fmt: skip
         draft = replies.draft(row, number)
         assert replies.faults(draft.text) == []

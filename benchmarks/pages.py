@@ -1,0 +1,174 @@
+"""`python -m benchmarks.pages`: how long each page takes as the database grows.
+
+Real reviews, each read once, stand again and again under other days and firms: the store works as it always does, and
+only the reading is spared. A page is asked for in this process, over ASGI; the time is the server's, templates included.
+"""
+
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+from starlette.testclient import TestClient
+
+from analysis import queries, reading, store
+from analysis.reading import Asked, Reading
+from benchmarks.__main__ import sample
+from ingest import sources_store
+from vigie import access, clock, companies, db, ids
+from vigie.cli import work
+from vigie.cli.house import House
+from vigie.db import tables
+from vigie.db.migrate import migrate
+from vigie.events import Mention
+from vigie.log import open_log
+from vigie.settings import Settings
+
+SIZES = tuple(int(size) for size in os.environ.get("VIGIE_BENCH_SIZES", "5000 50000 500000").split())
+A_FIRM, SOURCES, DAYS = 1_250, 4, 1_000
+TIMES, WARM = 60, 5
+# What the copy of a row says in the place of what the row says.
+_OURS = {"company": "id = :ours", "mention_search": "mention_id IN (SELECT id FROM mention WHERE company_id = :ours)"}
+_OTHERS = {
+    ("company", "id"): ":other",
+    **{(table, "company_id"): ":other" for table in ("source", "mention", "rollup")},
+    **{where: f"{where[1]} || '-' || :number" for where in (("source", "id"), ("rollup", "source_id"), ("mention", "id"),
+                                                           ("mention", "source_id"), ("mention_search", "mention_id"))},
+    ("mention_search", "number"): "number + :number * 7919",
+    ("mention_search", "words"): "replace(words, 'f' || lower(hex(:ours)), 'f' || lower(hex(:other)))",
+}  # fmt: skip
+PLACES = ("", "/reviews", "/reviews?q=accueil", "/reviews?theme=service&sentiment=negative", "/reviews/{mention}",
+          "/subjects", "/subjects?by=week&theme=service", "/alerts", "/year", "/settings", "/guides")  # fmt: skip
+
+
+def filled(folder: str, mentions: int, a_firm: int) -> tuple[House, str]:
+    """A house with so many mentions, `a_firm` of them in each firm, and the first firm."""
+    settings = Settings(data_dir=Path(folder))
+    engine = db.connect(settings.database)
+    migrate(engine)
+    log = open_log(settings)
+    log.prepare()
+    texts = sample()[:1_000]
+    read = reading.read_all([Asked(text, rating=stars) for text, stars in texts])
+    company_id = _fill(engine, texts, read, a_firm)
+    for number in range(1, mentions // a_firm):
+        _copy(engine, company_id, number)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE")
+    return House(settings, engine, log), company_id
+
+
+def _fill(engine: Engine, texts: list[tuple[str, float | None]], read: list[Reading], count: int) -> str:
+    with db.writing(engine) as connection:
+        company_id = companies.add(connection, "Firme", city="Limoges")
+        firm = dict(companies.get(connection, company_id))
+        origins = []
+        for name in range(SOURCES):
+            origin = sources_store.named(connection, company_id, "push", f"Source {name}")
+            sources_store.received(connection, origin, None)
+            origins.append(sources_store.origin(origin))
+    for first in range(0, count, 5_000):
+        rows = [
+            store.row_of(
+                firm, origins[at % SOURCES], _mention(texts[at % len(texts)], company_id, at, count), one, "never"
+            )
+            for at, one in _numbered(read, first, min(count, first + 5_000))
+        ]
+        with db.writing(engine) as connection:
+            store.store(connection, rows)
+    return company_id
+
+
+def _copy(engine: Engine, company_id: str, number: int) -> None:
+    """Another firm that heard the same: its rows are those of the first under other ids."""
+    other = f"co_{number:09d}"
+    with db.writing(engine) as connection:
+        for table in (tables.company, tables.source, tables.mention, tables.mention_search, tables.rollup):
+            names = [column.name for column in table.columns]
+            shown = [_OTHERS.get((table.name, name), name) for name in names]
+            where = _OURS.get(table.name, "company_id = :ours")
+            copied = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(shown)} FROM {table.name} WHERE {where}"
+            connection.execute(text(copied), {"ours": company_id, "other": other, "number": number})
+
+
+def _numbered(read: list[Reading], first: int, last: int) -> Iterator[tuple[int, Reading]]:
+    return ((at, read[at % len(read)]) for at in range(first, last))
+
+
+def _mention(said: tuple[str, float | None], company_id: str, at: int, count: int) -> Mention:
+    moment = clock.now() - timedelta(days=at * DAYS / count)
+    return Mention(
+        id=ids.derived(company_id, at),
+        text=said[0],
+        published_at=moment,
+        collected_at=moment,
+        author=f"Client {at % 97}",
+        rating=said[1],
+    )
+
+
+def timed(house: House, company_id: str) -> dict[str, float]:
+    """The 95th percentile of each page's time, in milliseconds."""
+    client = TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
+    with db.writing(house.engine) as connection:
+        link = access.create_link(connection, None)
+        mention_id = queries.mentions(connection, company_id, queries.Filter(), limit=1)[0]["id"]
+    client.post("/open", data={"link": link})
+    found = {}
+    for place in PLACES:
+        address = f"/companies/{company_id}{place.format(mention=mention_id)}"
+        taken = []
+        for _ in range(WARM + TIMES):
+            started = time.perf_counter()
+            answer = client.get(address)
+            taken.append((time.perf_counter() - started) * 1e3)
+            if answer.status_code != 200:
+                raise SystemExit(f"{address}: {answer.status_code}")
+        found[place] = statistics.quantiles(taken[WARM:], n=20)[-1]
+    return found
+
+
+def measure(mentions: int, a_firm: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        house, company_id = filled(folder, mentions, a_firm)
+        found = timed(house, company_id)
+        house.log.close()
+        house.engine.dispose()
+    print(f"{mentions:,} ({a_firm:,} a firm): {[round(value) for value in found.values()]}", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    columns = {f"{size:,}": measure(size, A_FIRM) for size in SIZES}
+    columns |= {f"{size:,} in one firm": measure(size, size) for size in SIZES[:2]}
+    smallest, largest = (columns[f"{size:,}"] for size in (SIZES[0], SIZES[-1]))
+    lines = [
+        f"| `{place or '/'}` | " + " | ".join(f"{column[place]:.0f}" for column in columns.values())
+        + f" | {largest[place] / smallest[place]:.2f} |"
+        for place in PLACES
+    ]  # fmt: skip
+    report = f"""# Benchmark of the pages
+
+Made by `python -m benchmarks.pages` on {datetime.now(UTC):%Y-%m-%d}: real reviews over {DAYS:,} days, {A_FIRM:,} a firm of {SOURCES}
+sources, SQLite. Milliseconds of the server at the 95th percentile of {TIMES} requests, by mentions in the database.
+
+Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}.
+
+| page | {" | ".join(columns)} | {SIZES[-1]:,} against {SIZES[0]:,} |
+| --- |{" --- |" * (len(columns) + 1)}
+{chr(10).join(lines)}
+
+Goals: under 100 ms with 50,000 mentions in the database; the last column under 1.5.
+"""
+    (Path(__file__).parent.parent / "docs" / "benchmarks-pages.md").write_text(report, encoding="utf-8")
+    print(report)
+
+
+if __name__ == "__main__":
+    main()
