@@ -47,12 +47,20 @@ def poisson_tail(count: int, mean: float) -> float:
 def fisher(bad: int, n: int, usual_bad: int, usual_n: int) -> float:
     """The chance of `bad` or more of `n`, if both samples came from one population (Fisher's exact test, one side)."""
     every, all_bad = n + usual_n, bad + usual_bad
-    total = math.lgamma(every + 1) - math.lgamma(n + 1) - math.lgamma(usual_n + 1)
-
-    def log_chance(k: int) -> float:
-        return _log_choose(all_bad, k) + _log_choose(every - all_bad, n - k) - total
-
-    return min(1.0, sum(math.exp(log_chance(k)) for k in range(bad, min(n, all_bad) + 1) if n - k <= every - all_bad))
+    good = every - all_bad
+    least, most = max(bad, n - good), min(n, all_bad)
+    if least > most:
+        return 0.0
+    # From the likeliest count outwards, each from its neighbour: a sum that starts far off would start with nothing.
+    peak = min(most, max(least, (n + 1) * (all_bad + 1) // (every + 2)))
+    chance = above = below = math.exp(_log_choose(all_bad, peak) + _log_choose(good, n - peak) - _log_choose(every, n))
+    for k in range(peak, most):
+        above *= (all_bad - k) * (n - k) / ((k + 1) * (good - n + k + 1))
+        chance += above
+    for k in range(peak, least, -1):
+        below *= k * (good - n + k) / ((all_bad - k + 1) * (n - k + 1))
+        chance += below
+    return min(1.0, chance)
 
 
 def _log_choose(n: int, k: int) -> float:

@@ -51,22 +51,53 @@ def daily(
     forms: bool | None = None,
 ) -> dict[date, Sums]:
     """The sums of each day that has any, for one theme or all; with `forms`, of the firm's own forms or of the rest."""
-    where = [
-        rollup.c.company_id == company_id,
-        rollup.c.day.between(first.isoformat(), last.isoformat()),
-        rollup.c.theme == theme,
-    ]
+    where = _days(company_id, first, last, theme, location_id)
     if source_id:
         where.append(rollup.c.source_id == source_id)
     if forms is not None:
         own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
         where.append(rollup.c.source_id.in_(own) if forms else rollup.c.source_id.not_in(own))
-    if location_id:
-        ours = select(source.c.id).where(source.c.company_id == company_id, source.c.location_id == location_id)
-        where.append(rollup.c.source_id.in_(ours))
     sums = [func.sum(rollup.c[name]) for name in Sums._fields]
     rows = connection.execute(select(rollup.c.day, *sums).where(*where).group_by(rollup.c.day))
     return {date.fromisoformat(day): Sums(*map(int, values)) for day, *values in rows}
+
+
+def _days(company_id: str, first: date, last: date, theme: str, location_id: str | None) -> list[ColumnElement[bool]]:
+    """Which rollups are meant."""
+    where = [
+        rollup.c.company_id == company_id,
+        rollup.c.day.between(first.isoformat(), last.isoformat()),
+        rollup.c.theme == theme,
+    ]
+    if location_id:
+        ours = select(source.c.id).where(source.c.company_id == company_id, source.c.location_id == location_id)
+        where.append(rollup.c.source_id.in_(ours))
+    return where
+
+
+def daily_and_public(
+    connection: Connection,
+    company_id: str,
+    first: date,
+    last: date,
+    *,
+    theme: str = ALL,
+    location_id: str | None = None,
+) -> tuple[dict[date, Sums], dict[date, Sums]]:
+    """The sums of each day that has any, and those without the firm's own forms, which are no public word."""
+    own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
+    is_own = rollup.c.source_id.in_(own)
+    where = _days(company_id, first, last, theme, location_id)
+    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
+    rows = connection.execute(select(rollup.c.day, is_own, *sums).where(*where).group_by(rollup.c.day, is_own))
+    every: dict[date, Sums] = {}
+    public: dict[date, Sums] = {}
+    for written, of_form, *values in rows:
+        day, counted = date.fromisoformat(written), Sums(*map(int, values))
+        if not of_form:
+            public[day] = counted
+        every[day] = every[day].plus(counted) if day in every else counted
+    return every, public
 
 
 def themes(connection: Connection, company_id: str, first: date, last: date) -> dict[str, Sums]:

@@ -3,6 +3,7 @@
 Everything is a whole number: sums that are added to and taken from for years must equal a recount, to the last digit.
 """
 
+import operator
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -31,10 +32,10 @@ class Sums(NamedTuple):
     score_sum: int = 0
 
     def plus(self, other: "Sums") -> "Sums":
-        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+        return Sums(*map(operator.add, self, other))
 
     def minus(self, other: "Sums") -> "Sums":
-        return Sums(*(a - b for a, b in zip(self, other, strict=True)))
+        return Sums(*map(operator.sub, self, other))
 
 
 Delta = dict[Key, Sums]

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 from analysis.rollups import Sums
 
+_NONE = Sums()
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -34,7 +36,8 @@ def series(days: dict[date, Sums], first: date, last: date, by: str) -> list[Poi
     day = first
     while day <= last:
         start = period_start(day, by)
-        points[start] = points.get(start, Sums()).plus(days.get(day, Sums()))
+        counted, before = days.get(day, _NONE), points.get(start)
+        points[start] = before.plus(counted) if before else counted
         day += timedelta(days=1)
     return [Point(start, sums) for start, sums in points.items()]
 

@@ -56,7 +56,7 @@ def filled(folder: str, mentions: int, a_firm: int) -> tuple[House, str]:
     log.prepare()
     texts = sample()[:1_000]
     read = reading.read_all([Asked(text, rating=stars) for text, stars in texts])
-    company_id = _fill(engine, texts, read, a_firm)
+    company_id = fill(engine, texts, read, a_firm)
     for number in range(1, mentions // a_firm):
         _copy(engine, company_id, number)
     with engine.begin() as connection:
@@ -64,7 +64,7 @@ def filled(folder: str, mentions: int, a_firm: int) -> tuple[House, str]:
     return House(settings, engine, log), company_id
 
 
-def _fill(engine: Engine, texts: list[tuple[str, float | None]], read: list[Reading], count: int) -> str:
+def fill(engine: Engine, texts: list[tuple[str, float | None]], read: list[Reading], count: int) -> str:
     with db.writing(engine) as connection:
         company_id = companies.add(connection, "Firme", city="Limoges")
         firm = dict(companies.get(connection, company_id))

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, FunctionElement, Select, String, literal, select, text
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.types import Boolean
 
 from vigie.db.tables import mention_search
 
@@ -34,7 +33,6 @@ def drop(connection: Connection) -> None:
 
 
 class _Matches(FunctionElement[Any]):
-    type = Boolean()
     inherit_cache = True
 
     def __init__(self, wanted: Sequence[Collection[str]]) -> None:
