@@ -84,8 +84,9 @@ def _own_rules(connection: Connection, company_ids: set[str]) -> dict[str, list[
 
 
 def _switched_off(connection: Connection, company_id: str) -> set[str]:
-    off = rule.c.company_id == company_id, ~rule.c.enabled, rule.c.kind != rules.OWN
-    return set(connection.scalars(select(rule.c.kind).where(*off)))
+    switched = select(rule.c.kind, rule.c.enabled).where(rule.c.company_id == company_id, rule.c.kind != rules.OWN)
+    said = {row.kind: row.enabled for row in connection.execute(switched)}
+    return {kind for kind in (*rules.SWITCHES, *rules.ADVANCED) if not said.get(kind, kind in rules.SWITCHES)}
 
 
 def handle(connection: Connection, company_id: str, alert_id: str, *, by: str, resolve: bool) -> Row:

@@ -87,7 +87,7 @@ def is_negative(mention: Mapping[str, Any]) -> bool:
 
 def by_rule(rule: str, name: str, mention: Mapping[str, Any]) -> Finding:
     """The alert of a mention that a rule of the firm's own means."""
-    facts = {"name": name, "rating": mention["rating"], "score": mention["score"], "quote": _quote(mention)}
+    facts = {"name": name, "rating": mention["rating"], "score": mention["score"], "quote": quoted(mention)}
     return Finding(rule, mention["id"], "once", date.fromisoformat(mention["day"]), facts, (mention["id"],))
 
 
@@ -97,7 +97,7 @@ def negative(mention: Mapping[str, Any], earlier_today: Collection[str]) -> Find
     if len(earlier_today) >= MOST_NEGATIVE_A_DAY:
         facts: dict[str, Any] = {"more_than": MOST_NEGATIVE_A_DAY}
         return Finding(NEGATIVE, "day", day, date.fromisoformat(day), facts, (mention["id"],))
-    facts = {"rating": mention["rating"], "score": mention["score"], "quote": _quote(mention)}
+    facts = {"rating": mention["rating"], "score": mention["score"], "quote": quoted(mention)}
     return Finding(NEGATIVE, mention["id"], "once", date.fromisoformat(day), facts, (mention["id"],))
 
 
@@ -191,6 +191,7 @@ def _usual_a_week(history: History, before: date, since: date) -> float:
     return usual
 
 
-def _quote(mention: Mapping[str, Any]) -> str:
+def quoted(mention: Mapping[str, Any]) -> str:
+    """What an alert shows of a mention: its beginning."""
     text: str = mention["text"] or mention["title"] or ""
     return text if len(text) <= 240 else text[:240].rsplit(" ", 1)[0] + "…"

@@ -7,16 +7,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
 
-from analysis import search
+from analysis import emerging, search
 from analysis.alerts import History
-from analysis.emerging import Said
+from analysis.emerging import Rising, Said
 from analysis.reputation import five_stars_needed, next_shown
 from analysis.rollups import ALL, Sums
 from analysis.wishes import OTHER
+from analysis.words import lemmas
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
 _WORDED_WITHIN = timedelta(days=90)
+_MOST_READ = 400  # texts, of each of the two times that are compared
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
 
@@ -144,6 +146,15 @@ def texts(connection: Connection, company_id: str, first: date, last: date, *, l
         .limit(limit)
     )
     return [Said(f"{row.title}.\n{row.text}" if row.title else row.text or "", row.language) for row in rows]
+
+
+def rising(connection: Connection, firm: Mapping[str, Any], today: date) -> list[Rising]:
+    """What customers begin to speak of: the last four weeks against the half year before."""
+    first = today - timedelta(weeks=4) + timedelta(days=1)
+    now = texts(connection, firm["id"], first, today, limit=_MOST_READ)
+    earlier = first - timedelta(weeks=26), first - timedelta(days=1)
+    before = texts(connection, firm["id"], *earlier, limit=_MOST_READ)
+    return emerging.rising(now, before, known=frozenset(lemmas(f"{firm['name']} {firm['city'] or ''}", "fr")))
 
 
 def wishes(connection: Connection, company_id: str, first: date, last: date) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from vigie.errors import InvalidInputError
 
 # What every firm has, and may switch off.
 SWITCHES = ("negative_mention", "unusual_volume", "sentiment_drop", "source_failing")
+# What it may switch on besides.
+ADVANCED = ("unanswered", "new_subject")
 OWN = "mention"  # the kind of a rule that a firm wrote
 _PREFIX = "rule:"
 _MOST = 20  # words and signs of an expression

@@ -1,14 +1,14 @@
-"""What is looked at by the clock: each firm's sources once a day, and words whose time is over once an hour."""
+"""What is looked at by the clock: sources and open complaints once a day, words whose time is over once an hour."""
 
 from datetime import date, timedelta
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from analysis import alert_store, silence, store
+from analysis import alert_store, followup, queries, rule_store, silence, store
 from analysis.alerts import Finding
 from analysis.rollups import ALL
 from vigie import audit, clock, db, due
-from vigie.db.tables import alert, company, rollup, source
+from vigie.db.tables import alert, company, mention, rollup, source
 
 _DAILY, _HOURLY = timedelta(days=1), timedelta(hours=1)
 _LOOKED_BACK = timedelta(days=250)
@@ -33,7 +33,7 @@ def _look_at_sources(engine: Engine) -> int:
 
 
 def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
-    """The firm's sources that fail, or are silent where they used to speak."""
+    """The firm's sources that fail, or are silent where they used to speak; and what else it asked to be told."""
     today = clock.local_day(clock.now(), firm["timezone"])
     ours = select(source).where(source.c.company_id == firm["id"], ~source.c.paused)
     found = []
@@ -41,6 +41,19 @@ def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
         error = silence.failing(row["id"], row["name"], row["error"], row["failing_since"], clock.now())
         quiet = silence.silent(row["id"], row["name"], _per_day(connection, row["id"], today), today)
         found += [finding for finding in (error or quiet,) if finding and row["polled_at"]]
+    return [*found, *_asked_for(connection, firm, today)]
+
+
+def _asked_for(connection: Connection, firm: RowMapping, today: date) -> list[Finding]:
+    """What only firms that asked for it are told."""
+    found: list[Finding] = []
+    if rule_store.is_on(connection, firm["id"], followup.UNANSWERED):
+        since = mention.c.published_at > clock.now() - followup.GIVEN_UP
+        ours = mention.c.company_id == firm["id"], mention.c.label == "negative", since, ~mention.c.silent
+        rows = map(dict, connection.execute(select(mention).where(*ours)).mappings())
+        found += followup.unanswered(rows, clock.now())
+    if rule_store.is_on(connection, firm["id"], followup.NEW_SUBJECT):
+        found += followup.new_subjects(queries.rising(connection, dict(firm), today), today)
     return found
 
 
@@ -57,7 +70,8 @@ def _per_day(connection: Connection, source_id: str, today: date) -> dict[date, 
 
 def _resolve(connection: Connection, company_id: str, still: set[str]) -> None:
     """What is over says so."""
-    is_open = alert.c.company_id == company_id, alert.c.rule == silence.RULE, alert.c.resolved_at.is_(None)
+    passing = alert.c.rule.in_((silence.RULE, followup.UNANSWERED))
+    is_open = alert.c.company_id == company_id, passing, alert.c.resolved_at.is_(None)
     rows = [dict(row) for row in connection.execute(select(alert).where(*is_open)).mappings() if row["id"] not in still]
     over = [{**row, "resolved_at": clock.now()} for row in rows]
     connection.execute(update(alert).where(alert.c.id.in_([row["id"] for row in over])).values(resolved_at=clock.now()))

@@ -285,7 +285,9 @@ Events = Annotated[
     list[Literal["alert.raised", "alert.resolved", "mention.analysed", "report.ready"]],
     Field(min_length=1, max_length=10),
 ]
-_RULE = r"^(negative_mention|unusual_volume|sentiment_drop|source_failing|rule:ru_[a-z0-9]{1,60})$"
+_RULE = (
+    r"^(negative_mention|unusual_volume|sentiment_drop|source_failing|unanswered|new_subject|rule:ru_[a-z0-9]{1,60})$"
+)
 Rules = Annotated[list[Annotated[str, Field(pattern=_RULE)]], Field(max_length=60)] | None
 
 

@@ -69,6 +69,8 @@ def _raised_since(connection: Connection, company_id: str, who: RowMapping) -> l
     since = alert.c.raised_at > max(who["created_at"], db.present(connection) - _FRESH)
     query = select(alert).where(alert.c.company_id == company_id, since, alert.c.resolved_at.is_(None))
     query = query.where(alert.c.id.not_in(told))
+    if who["rules"] is not None:
+        query = query.where(alert.c.rule.in_(who["rules"]))
     return [dict(row) for row in connection.execute(query.order_by(alert.c.raised_at.desc(), alert.c.id)).mappings()]
 
 

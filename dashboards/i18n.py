@@ -64,6 +64,7 @@ def environment(language: str) -> Environment:
         "reason": lambda value: reason(value, language),
         "moment": lambda value: moment(value, language),
         "rule": lambda value: rule(value, language),
+        "rulename": lambda value, known: rule_name(value, known, language),
         "trade": lambda value: _named(value, language, _TRADES),
         "fault": lambda value: _named(value, language, _FAULTS),
         "ground": lambda value: _named(value, language, _GROUNDS),
@@ -202,6 +203,12 @@ def rule(name: str, language: str) -> str:
     return _named(name, language, _RULES)
 
 
+def rule_name(name: str, known: Sequence[Mapping[str, Any]], language: str) -> str:
+    """The name of a rule, of those that a firm wrote too, as alerts carry it."""
+    own = next((one["name"] for one in known if name == f"rule:{one['id']}"), None)
+    return own or rule(name, language)
+
+
 def _(text: str) -> str:
     """Marks a text for the catalogue."""
     return text
@@ -246,6 +253,8 @@ _RULES = {
     "unusual_volume": _("More mentions than usual"),
     "sentiment_drop": _("More complaints than usual"),
     "source_failing": _("A source has fallen silent"),
+    "unanswered": _("Two days without an answer"),
+    "new_subject": _("They begin to speak of it"),
 }
 
 

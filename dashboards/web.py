@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy import Engine
 from starlette.staticfiles import StaticFiles
 
-from dashboards import feedback, subscription, visit
+from dashboards import alert_feed, feedback, subscription, visit
 from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week, year
 from dashboards.visit import Pages
 from vigie.log import EventLog
@@ -31,6 +31,7 @@ def mount(app: FastAPI, engine: Engine, log: EventLog, given: Settings) -> None:
     visit.install(app, Pages(engine, log, given))
     for place in (doors, firms, week, reviews, subjects, alerts, settings, start, counter, guides, year):
         app.include_router(place.router, include_in_schema=False)
+    app.include_router(alert_feed.router(engine, given), include_in_schema=False)
     app.include_router(feedback.public_router(engine, log, given), include_in_schema=False)
     subscription.mount(app, engine, given)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

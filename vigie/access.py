@@ -73,6 +73,17 @@ def revoke_key(connection: Connection, short: str) -> None:
         raise NotFoundError(f"there is no key {short!r}: see `vigie token list`")
 
 
+def create_feed(connection: Connection, company_id: str) -> str:
+    """A new key to read a firm's feed of alerts; the one before is over."""
+    end_feed(connection, company_id)
+    return _create(connection, "feed", "feed of alerts", company_id=company_id, role="reader")
+
+
+def end_feed(connection: Connection, company_id: str) -> None:
+    """Nobody reads a firm's feed of alerts any more."""
+    connection.execute(delete(token).where(token.c.kind == "feed", token.c.company_id == company_id))
+
+
 def create_link(connection: Connection, person_id: str | None = None, *, life: timedelta = LINK_LIFE) -> str:
     """A token that opens a session once, within `life`: a person's, or the installation's administrator's."""
     return _create(connection, "link", "one-time link", person_id=person_id, expires_at=clock.now() + life)
@@ -109,7 +120,7 @@ def end_sessions(connection: Connection, person_id: str) -> None:
     connection.execute(delete(token).where(token.c.person_id == person_id))
 
 
-def authenticate(connection: Connection, shown: str, kind: Literal["key", "session"]) -> Principal | None:
+def authenticate(connection: Connection, shown: str, kind: Literal["key", "session", "feed"]) -> Principal | None:
     """Whose token this is, while it is valid."""
     alive = or_(token.c.expires_at.is_(None), token.c.expires_at > clock.now())
     row = (

@@ -144,9 +144,10 @@ def add_recipient(
     language: str = "fr",
     alerts: str | None = None,
     frequency: str | None = None,
+    rules: Sequence[str] | None = None,
 ) -> None:
     """Send that firm's mail to `address` from now on, weekly, daily, monthly, or as before; and its alerts: none,
-    instant, daily, or as before. The team's edition is a weekly one."""
+    instant, daily, or as before; of those `rules`, or of all. The team's edition is a weekly one."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
     if alerts not in {None, *ALERTS}:
@@ -159,11 +160,12 @@ def add_recipient(
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
+        "rules": list(rules) if rules is not None else None,
     }
     if edition == "team":
         frequency = "weekly"
     chosen = {name: value for name, value in (("alerts", alerts), ("frequency", frequency)) if value}
-    db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
+    db.upsert(connection, recipient, [row | chosen], update=("edition", "language", "rules", *chosen))
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
 
 

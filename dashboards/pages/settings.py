@@ -65,7 +65,9 @@ def tell(
     edition: Annotated[Literal["owner", "team"], Form()],
     alerts: Annotated[Literal["none", "instant", "daily"], Form()] = "none",
     frequency: Annotated[Literal["weekly", "daily", "monthly"], Form()] = "weekly",
+    about: Annotated[list[str] | None, Form()] = None,
 ) -> RedirectResponse:
+    """Somebody receives the firm's mail from now on, and the alerts `about` those rules (none named: about all)."""
     with Trying(), db.writing(visit.engine) as connection:
         companies.add_recipient(
             connection,
@@ -75,6 +77,7 @@ def tell(
             language=visit.language,
             alerts=alerts,
             frequency=frequency,
+            rules=about,
         )
     return visit.back("/settings", "#told")
 
@@ -119,6 +122,14 @@ def name_staff(visit: Editing, names: Annotated[str, Form(max_length=1_000)] = "
     return visit.back("/settings", "#people")
 
 
+@router.post("/feed", response_class=HTMLResponse)
+def make_feed(visit: Managing) -> HTMLResponse:
+    """A new address of the feed of alerts, shown once; the one before is over."""
+    with db.writing(visit.engine) as connection:
+        key = access.create_feed(connection, visit.company_id)
+    return _page(visit, feed=f"{visit.pages.settings.base_url.rstrip('/')}/feed/{key}.atom")
+
+
 @router.post("/rules/{rule_id}", response_class=HTMLResponse)
 def turn_rule(visit: Editing, rule_id: str, enabled: Annotated[bool, Form()]) -> RedirectResponse:
     with Trying(), db.writing(visit.engine) as connection:
@@ -140,7 +151,9 @@ def take_away(
     return StreamingResponse(found, media_type=kind, headers=name)
 
 
-def _page(visit: Visit, *, target: str = "", found: list[Check] | None = None, problem: str = "") -> HTMLResponse:
+def _page(
+    visit: Visit, *, target: str = "", found: list[Check] | None = None, problem: str = "", feed: str = ""
+) -> HTMLResponse:
     with db.reading(visit.engine) as connection:
         sources = sources_store.of_company(connection, visit.company_id)
         values: dict[str, Any] = {
@@ -153,4 +166,5 @@ def _page(visit: Visit, *, target: str = "", found: list[Check] | None = None, p
             "sessions": access.sessions(connection, visit.who.person_id) if visit.who.person_id else [],
             "done": audit.of_company(connection, visit.company_id) if visit.may("admin") else [],
         }
-    return visit.page("settings.html", target=target, found=found, problem=problem, own=rules.OWN, **values)
+    shown: dict[str, Any] = {"target": target, "found": found, "problem": problem, "feed": feed}
+    return visit.page("settings.html", own=rules.OWN, **shown, **values)

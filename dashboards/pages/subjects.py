@@ -1,6 +1,5 @@
 """Subjects: what do they talk about, and is it getting better? Before and after what the firm did."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -8,10 +7,9 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
-from analysis import emerging, markers, queries, trends
+from analysis import markers, queries, trends
 from analysis.rollups import ALL, Sums
 from analysis.themes import THEMES
-from analysis.words import lemmas
 from dashboards import charts
 from dashboards.visit import FIRM, Editing, Reading, Trying
 from vigie import clock, companies, db
@@ -21,7 +19,6 @@ Period = Literal["day", "week", "month", "quarter"]
 # How far back each step goes, in days.
 _SPAN: dict[Period, int] = {"day": 28, "week": 182, "month": 365, "quarter": 1_096}
 _MATRIX_MONTHS = 6
-_MOST_READ = 400  # texts, of each of the two times that are compared
 
 
 @router.get("", response_class=HTMLResponse)
@@ -46,7 +43,7 @@ def subjects(
             "before": trends.total(sums for day, sums in days.items() if day < first),
             "months": _months(today),
             "matrix": _matrix(connection, visit.company_id, today),
-            "rising": _rising(connection, visit.firm, today),
+            "rising": queries.rising(connection, visit.firm, today),
             "sources": queries.source_names(connection, visit.company_id),
             "locations": companies.locations(connection, visit.company_id),
             "markers": markers.told(connection, visit.company_id, today),
@@ -91,12 +88,3 @@ def _matrix(connection: Connection, company_id: str, today: date) -> dict[str, l
         if theme != ALL:
             found[theme] = [point.sums for point in trends.series(days, months[0], today, "month")]
     return dict(sorted(found.items(), key=lambda pair: -sum(sums.mentions for sums in pair[1])))
-
-
-def _rising(connection: Connection, firm: Mapping[str, Any], today: date) -> list[Any]:
-    """What they begin to speak of: the last four weeks against the half year before."""
-    first = today - timedelta(weeks=4) + timedelta(days=1)
-    now = queries.texts(connection, firm["id"], first, today, limit=_MOST_READ)
-    earlier = first - timedelta(weeks=26), first - timedelta(days=1)
-    before = queries.texts(connection, firm["id"], *earlier, limit=_MOST_READ)
-    return emerging.rising(now, before, known=frozenset(lemmas(f"{firm['name']} {firm['city'] or ''}", "fr")))

@@ -58,11 +58,11 @@ def test_a_firms_own_rule_alerts_of_what_it_means_ten_times_a_day(client, path, 
         {"id": "y", "text": "Belle terrasse, parfait !", "rating": 5, "published_at": "2026-01-01T00:00:00Z"},
     )
     assert client.delete(f"{path}/rules/{made['id']}").status_code == 204
-    assert len(client.get(f"{path}/rules").json()) == 4
+    assert len(client.get(f"{path}/rules").json()) == 6
 
 
 def test_a_switch_that_is_off_raises_nothing(client, path, house):
-    assert [one["enabled"] for one in client.get(f"{path}/rules").json()] == [True] * 4
+    assert [one["enabled"] for one in client.get(f"{path}/rules").json()] == [True] * 4 + [False] * 2
     assert client.patch(f"{path}/rules/negative_mention", json={"enabled": False}).json()["enabled"] is False
     push(client, path, BAD)
     analyse(house)

@@ -84,6 +84,15 @@ def test_one_mail_for_several_alerts_and_each_alert_once(house, firm, noon):
     assert len(mails(house)) == 1, "within the hour, no second mail"
 
 
+def test_only_the_alerts_that_somebody_asked_for(house, firm, noon):
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "paul@example.fr", alerts="instant", rules=["unusual_volume"])
+        companies.add_recipient(connection, firm["id"], "lea@example.fr", alerts="instant", rules=["negative_mention"])
+    noon[0] += timedelta(seconds=1)
+    hear(house, firm, Found(text="Accueil odieux.", rating=1, published_at=clock.now()))
+    assert [mail["To"] for mail in mails(house)] == ["lea@example.fr"]
+
+
 def test_an_hour_later_the_rest_is_told(house, firm, noon):
     add(house, firm, "marie@example.fr", "instant")
     noon[0] += timedelta(seconds=1)

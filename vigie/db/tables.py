@@ -135,6 +135,8 @@ recipient = Table(
     Column("alerted_at", Instant),
     # How often the firm's mail comes: weekly, daily or monthly.
     Column("frequency", String(16), nullable=False, server_default="weekly"),
+    # The rules whose alerts are mailed; null for all of them.
+    Column("rules", JSON(none_as_null=True)),
 )
 
 # The alerts that each recipient was mailed.

@@ -1,4 +1,4 @@
-"""The first names of a firm's team, masked where a customer complains; advisers hear on Mondays who needs help."""
+"""First names that complaints hide; which alerts each recipient is mailed; advisers hear on Mondays who needs help."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("company", sa.Column("staff", sa.JSON(), nullable=False, server_default="[]"))
+    op.add_column("recipient", sa.Column("rules", sa.JSON()))
     connection = op.get_bind()
     member = sa.table("member", sa.column("person_id", sa.String), sa.column("role", sa.String))
     due = sa.table("due", *(sa.column(name) for name in ("kind", "key", "due_at", "claim")))
