@@ -200,12 +200,13 @@ def _clean_deliveries(
 ) -> set[str]:
     """Deliveries that carried the words, sent or not, go whole."""
     rows = connection.execute(select(deliveries).where(deliveries.c.company_id == company_id)).mappings()
-    gone = {row["id"] for row in rows if row["event_id"] in ids or _carries(row, names, texts)}
+    gone = {row["id"] for row in rows if row["event_id"] in ids or carries(row, names, texts)}
     connection.execute(delete(deliveries).where(deliveries.c.id.in_(gone)))
     return gone
 
 
-def _carries(row: RowMapping, names: Collection[str], texts: Collection[str]) -> bool:
+def carries(row: RowMapping, names: Collection[str], texts: Collection[str]) -> bool:
+    """Whether a delivery holds one of those names or texts."""
     said = _readable(row["body"]) if row["kind"] == outbox.MAIL else row["body"].decode("utf-8", "replace")
     return any(one in said for one in (*names, *filter(None, texts)))
 

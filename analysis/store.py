@@ -4,7 +4,7 @@ The old contribution of a mention is read under its row's lock and taken back be
 rollups equal a recount after any edit, replay, judgement or re-analysis.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,7 +16,7 @@ from analysis import alert_store, copies, rollups, search
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
-from vigie import clock, db, due, ids
+from vigie import audit, clock, db, due, ids
 from vigie.db.tables import judgement, learnt, mention, rollup
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Mention, Notify, Origin
@@ -157,12 +157,15 @@ def reread(connection: Connection, readings: Mapping[str, Row]) -> None:
 
 
 def expire(connection: Connection, limit: int = 500) -> int:
-    """Remove the words that a source's terms let us keep no longer; scores and stars stay. How many mentions."""
+    """Remove the words that a source's terms let us keep no longer, and note that it was done; scores and stars stay.
+    How many mentions."""
     ripe = select(mention.c.id).where(mention.c.expires_at <= db.now(), ~mention.c.expired).limit(limit)
     stored = _locked(connection, set(connection.scalars(ripe)))
     rows = [{**row, **_wordless(row)} for row in stored.values()]
     _update(connection, rows, {*_WORDS, "themes", "wishes"})
     search.remove(connection, stored)
+    for (company_id, source_id), count in Counter((row["company_id"], row["source_id"]) for row in rows).items():
+        audit.note(connection, company_id, "Vigie", "words expired", f"{count} mentions of source {source_id}")
     return len(rows)
 
 

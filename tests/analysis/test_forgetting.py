@@ -1,5 +1,6 @@
 """An author who is forgotten: no byte left in the data folder, no way back, and the counts stand."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from analysis import forgetting
+from analysis import disclosure, forgetting
 from analysis.forgetting import Asked
 from analysis.report import Week
 from dashboards import weekly
@@ -55,6 +56,22 @@ def forget(house, firm, **asked):
 def rows(house, table):
     with db.reading(house.engine) as connection:
         return connection.execute(select(table)).mappings().all()
+
+
+def test_who_asks_is_told_all_that_is_kept_and_where_it_went(told, house, firm):
+    with db.reading(house.engine) as connection:
+        kept = disclosure.kept(connection, Asked(company_id=firm["id"], author="sandrine malaval"))
+        nobody = disclosure.kept(connection, Asked(company_id=firm["id"], author="Personne"))
+    (one,) = kept["mentions"]
+    assert (one["text"], one["author"], one["rating"], one["source"]) == (WORDS, NAME, 1.0, "Google")
+    assert [alert["facts"]["quote"] for alert in kept["alerts"]] == [WORDS]
+    assert [report["sent_to"] for report in kept["reports"]] == ["marie@example.fr"]
+    assert {(sent["kind"], sent["to"].startswith("wh_") or sent["to"]) for sent in kept["sent"]} == {
+        ("mail", "marie@example.fr"),
+        ("webhook", True),
+    }
+    assert "Nadia" not in json.dumps(kept)
+    assert set(map(len, nobody.values())) == {0}
 
 
 def test_no_byte_of_their_name_and_words_is_left_and_the_counts_stand(told, house, firm):

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from analysis import homonyms, queries, reading, rollups, silence, store, watch
 from analysis.relevance import Taught
 from tests.analysis.test_store import exact, firm, stored, write  # noqa: F401 # a fixture
-from vigie import companies, db, due
+from vigie import audit, companies, db, due
 from vigie.db.tables import alert, source
 from vigie.db.tables import due as due_table
 from vigie.events import Mention, Origin
@@ -155,6 +155,9 @@ def test_words_go_when_their_time_is_over_and_scores_stay(engine, firm):  # noqa
     with db.writing(engine) as connection:
         assert store.expire(connection) == 1
         assert store.expire(connection) == 0
+        (noted,) = audit.of_company(connection, firm["id"])
+    assert (noted["by"], noted["action"]) == ("Vigie", "words expired")
+    assert noted["subject"].startswith("1 mentions of source ")
     after = stored(engine)
     assert (after["text"], after["author"], after["because"]) == ("", None, [])
     assert after["score"] == before["score"]

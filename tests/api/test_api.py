@@ -1,6 +1,9 @@
 """The API over HTTP: keys, tenants, problems, pages, push."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,6 +15,8 @@ from vigie import access, companies, db
 from vigie.cli import work
 from vigie.errors import UnavailableError
 from vigie.log import MENTIONS
+
+ROOT = Path(__file__).parent.parent.parent
 
 GOOD = {"id": "1", "text": "Pain excellent.", "rating": 5, "author": "Léa", "published_at": "2026-11-20T10:00:00+01:00"}
 
@@ -222,6 +227,11 @@ def test_health_readiness_and_metrics(client, house, firm):
     metrics = client.get("/metrics").text
     assert "vigie_log_lag 0.0" in metrics
     assert "vigie_mentions 1.0" in metrics
+    board = json.loads((ROOT / "deploy" / "grafana" / "vigie.json").read_text())
+    asked = {
+        name for panel in board["panels"] for one in panel["targets"] for name in re.findall(r"vigie_\w+", one["expr"])
+    }
+    assert asked == set(re.findall(r"^(vigie_\w+) ", metrics, re.M))
 
 
 def test_not_ready_says_why(tmp_path, house, monkeypatch):

@@ -1,5 +1,6 @@
 """Firms, their places, their mails."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(location, name="location")
     app.command("report")(report)
     app.command("forget")(forget)
+    app.command("disclose")(disclose)
 
 
 @company.command("add")
@@ -185,6 +187,29 @@ def forget(
         say(f"{done.mentions} mentions without words, {done.deliveries} deliveries and {done.files} mails removed")
         if done.log_clean_by:
             say(f"Kafka drops the last of them by {done.log_clean_by:%Y-%m-%d %H:%M} UTC")
+
+
+def disclose(
+    company: Company,
+    author: Annotated[str | None, typer.Option(help="the name under which they wrote")] = None,
+    source: Annotated[str | None, typer.Option(help="only what came by this source, where namesakes wrote too")] = None,
+    mention: Annotated[str | None, typer.Option(help="only this mention")] = None,
+) -> None:
+    """Print as JSON all that is kept of an author who asks, and to whom it was sent.
+
+    Example: vigie disclose "Boulangerie Mercier" --author "Sandrine L." > sandrine.json
+    """
+    from analysis import disclosure
+    from analysis.forgetting import Asked
+    from vigie import companies, db
+
+    if author is None and mention is None:
+        raise typer.BadParameter("give --author or --mention")
+    with opened() as house, db.reading(house.engine) as connection:
+        company_id = companies.find(connection, company)["id"]
+        asked = Asked(company_id=company_id, author=author, source_id=source, mention_id=mention)
+        kept = disclosure.kept(connection, asked)
+    say(json.dumps(kept, ensure_ascii=False, indent=2))
 
 
 def report(
