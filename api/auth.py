@@ -25,8 +25,16 @@ def principal(
         found = access.authenticate(connection, shown.credentials, "key")
     if found is None:
         raise UnauthenticatedError("this key is not valid, or no longer")
+    _check_scope(request, found)
     request.state.who = found
     return found
+
+
+def _check_scope(request: Request, who: Principal) -> None:
+    """A part of the API is what its routes are tagged with."""
+    part = set(getattr(request.scope.get("route"), "tags", ()))
+    if who.scopes is not None and not part & who.scopes:
+        raise ForbiddenError(f"this key is for {', '.join(sorted(who.scopes))} only")
 
 
 Shown = Annotated[Principal, Depends(principal)]

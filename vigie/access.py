@@ -5,7 +5,7 @@ Only hashes are stored. Tokens hold 256 random bits, so that a plain SHA-256 is 
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, or_, select
 
 from vigie import clock
 from vigie.db.tables import member, person, token
-from vigie.errors import NotFoundError
+from vigie.errors import InvalidInputError, NotFoundError
 
 # A reader looks; the team also handles what it sees; an editor also changes what is listened to and how it is read;
 # an admin also says who may do what.
@@ -22,6 +22,8 @@ Role = Literal["reader", "team", "editor", "admin"]
 _RANK: dict[str, int] = {"reader": 0, "team": 1, "editor": 2, "admin": 3}
 # What a member of a firm may do for it.
 _GRANTED: dict[str, str] = {"owner": "admin", "adviser": "editor", "team": "team"}
+# The parts of the API, as its addresses name them; inbound webhooks are opened by their signature.
+SCOPES = ("companies", "sources", "mentions", "trends", "rules", "webhooks")
 LINK_LIFE = timedelta(hours=1)
 _SHORT = 12  # characters of a hash that name a key
 SESSION_LIFE = timedelta(days=30)
@@ -37,6 +39,8 @@ class Principal:
     person_id: str | None = None
     # A person's firms, with the role granted for each.
     firms: Mapping[str, str] | None = None
+    # The parts of the API that a key opens; None for all.
+    scopes: frozenset[str] | None = None
 
     def may(self, role: Role, company_id: str | None) -> bool:
         """Whether `role` is granted for that company (None: for the whole installation)."""
@@ -54,15 +58,20 @@ def create_key(
     company_id: str | None = None,
     role: Role = "admin",
     expires_at: datetime | None = None,
+    scopes: Collection[str] | None = None,
 ) -> str:
-    """A new API key. It is returned once, and stored as its hash."""
-    return _create(connection, "key", name, company_id=company_id, role=role, expires_at=expires_at)
+    """A new API key. It is returned once, and stored as its hash. Raises `InvalidInputError` for an unknown scope."""
+    if scopes is not None and not set(scopes) <= set(SCOPES):
+        raise InvalidInputError(f"a scope is one of {', '.join(SCOPES)}")
+    values = {"company_id": company_id, "role": role, "expires_at": expires_at}
+    return _create(connection, "key", name, scopes=sorted(scopes) if scopes is not None else None, **values)
 
 
 def keys(connection: Connection) -> Sequence[RowMapping]:
     """The API keys, oldest first; each goes by the beginning of its hash, as the key itself is nowhere."""
     shown = func.substr(token.c.hash, 1, _SHORT).label("id")
-    query = select(shown, token.c.name, token.c.role, token.c.company_id, token.c.created_at, token.c.expires_at)
+    told = ("name", "role", "company_id", "created_at", "expires_at", "scopes")
+    query = select(shown, *(token.c[name] for name in told))
     return connection.execute(query.where(token.c.kind == "key").order_by(token.c.created_at)).mappings().all()
 
 
@@ -131,7 +140,8 @@ def authenticate(connection: Connection, shown: str, kind: Literal["key", "sessi
     if row is None:
         return None
     if row["person_id"] is None:
-        return Principal(row["role"], row["company_id"], row["name"])
+        scopes = None if row["scopes"] is None else frozenset(row["scopes"])
+        return Principal(row["role"], row["company_id"], row["name"], scopes=scopes)
     return _person(connection, row["person_id"])
 
 

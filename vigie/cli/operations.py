@@ -54,6 +54,9 @@ def create_token(
     company: Annotated[str | None, typer.Option(help="one firm only")] = None,
     role: Annotated[str, typer.Option(help="reader, editor or admin")] = "admin",
     days: Annotated[int | None, typer.Option(min=1, max=3_650, help="how long it is valid")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="only this part of the API: mentions, trends … (again)")
+    ] = None,
 ) -> None:
     """Print a new API key, this once.
 
@@ -67,7 +70,8 @@ def create_token(
     until = clock.now() + timedelta(days=days) if days else None
     with opened() as house, db.writing(house.engine) as connection:
         company_id = companies.find(connection, company)["id"] if company else None
-        say(access.create_key(connection, name, company_id=company_id, role=role, expires_at=until))  # type: ignore[arg-type]
+        values = {"company_id": company_id, "role": role, "expires_at": until, "scopes": scope}
+        say(access.create_key(connection, name, **values))  # type: ignore[arg-type]
 
 
 @token.command("list")

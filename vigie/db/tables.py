@@ -386,6 +386,8 @@ token = Table(
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
+    # The parts of the API that a key opens; null for all.
+    Column("scopes", JSON(none_as_null=True)),
     Index(None, "company_id"),
     Index(None, "person_id"),
 )

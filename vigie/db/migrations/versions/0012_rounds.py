@@ -1,4 +1,4 @@
-"""First names that complaints hide; which alerts each recipient is mailed; advisers hear on Mondays who needs help."""
+"""Names that complaints hide, alerts that each recipient is mailed, parts that a key opens, advisers' Mondays."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("company", sa.Column("staff", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("recipient", sa.Column("rules", sa.JSON()))
+    op.add_column("token", sa.Column("scopes", sa.JSON()))
     connection = op.get_bind()
     member = sa.table("member", sa.column("person_id", sa.String), sa.column("role", sa.String))
     due = sa.table("due", *(sa.column(name) for name in ("kind", "key", "due_at", "claim")))
