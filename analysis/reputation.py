@@ -141,8 +141,9 @@ def _split(weeks: list[tuple[date, Sums]], chance: float) -> list[tuple[date, Co
         right = every.minus(left)
         if min(left.mentions, right.mentions) < _LEAST:
             continue
-        sides = (left.negative, left.mentions), (right.negative, right.mentions)
-        found = min(fisher(*sides[0], *sides[1]), fisher(*sides[1], *sides[0]))
+        # The surer side of the test is that of the larger share.
+        more, less = (left, right) if left.negative * right.mentions > right.negative * left.mentions else (right, left)
+        found = fisher(more.negative, more.mentions, less.negative, less.mentions)
         if found <= surest:
             best, surest = at, found
     if not best:
