@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from dashboards import troubles
 from ingest.sources import attribution
+from vigie import clock
 
 LANGUAGES = ("fr", "en")
 _MOST_MARKED = 4
@@ -62,7 +63,7 @@ def environment(language: str) -> Environment:
         "apart": lambda value: _named(value, language, _APART),
         "finding": lambda value: finding(value, language),
         "reason": lambda value: reason(value, language),
-        "moment": lambda value: moment(value, language),
+        "moment": lambda value, timezone: moment(value, language, timezone),
         "rule": lambda value: rule(value, language),
         "rulename": lambda value, known: rule_name(value, known, language),
         "trade": lambda value: _named(value, language, _TRADES),
@@ -193,9 +194,10 @@ def reason(sign: str, language: str) -> str:
     return _named(name, language, _REASONS) + (f" « {detail} »" if detail else "")
 
 
-def moment(value: datetime, language: str) -> str:
-    """`23 nov. 14:05`."""
-    return f"{short_day(value, language)} {value:%H:%M} UTC"
+def moment(value: datetime, language: str, timezone: str) -> str:
+    """`23 nov. 14:05`, as the firm's clocks show it."""
+    local = value.astimezone(clock.zone(timezone))
+    return f"{short_day(local, language)} {local:%H:%M}"
 
 
 def rule(name: str, language: str) -> str:
@@ -254,7 +256,7 @@ _RULES = {
     "sentiment_drop": _("More complaints than usual"),
     "source_failing": _("A source has fallen silent"),
     "unanswered": _("Two days without an answer"),
-    "new_subject": _("They begin to speak of it"),
+    "new_subject": _("A new subject"),
 }
 
 
