@@ -21,7 +21,7 @@ class Said(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A subject: its words as a customer wrote them, how many texts of now and of before hold it, and a quote."""
+    """A subject: its words as written, how many texts of now and of before hold it, a quote, and its lemmas."""
 
     words: str
     now: int
@@ -29,6 +29,7 @@ class Rising(NamedTuple):
     before: int
     of_before: int
     quote: str
+    term: str
 
 
 def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] = ()) -> list[Rising]:
@@ -46,7 +47,10 @@ def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] =
     chances = {
         term: fisher(count, len(ours), there[term], len(past)) for term, count in here.items() if count >= LEAST_VOICES
     }
-    risen = sorted((term for term, chance in chances.items() if chance <= _CHANCE), key=lambda term: chances[term])
+    risen = sorted(
+        (term for term, chance in chances.items() if chance <= _CHANCE),
+        key=lambda term: (chances[term], -len(term), term),
+    )
     found: list[Rising] = []
     held: list[set[int]] = []
     for term in risen:
@@ -55,7 +59,7 @@ def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] =
             continue  # the same texts under another word
         held.append(voices)
         words, quote = _shown(term, now[min(voices)])
-        found.append(Rising(words, len(voices), len(ours), there[term], len(past), quote))
+        found.append(Rising(words, len(voices), len(ours), there[term], len(past), quote, term))
     return found[:_MOST]
 
 

@@ -28,4 +28,4 @@ def new_subjects(rising: Iterable[Rising], today: date) -> Iterator[Finding]:
     for one in rising:
         # Without the quote: an alert that names no mention could not be cleaned when its author is forgotten.
         facts = {name: value for name, value in one._asdict().items() if name != "quote"}
-        yield Finding(NEW_SUBJECT, one.words, window, today, facts)
+        yield Finding(NEW_SUBJECT, one.term, window, today, facts)

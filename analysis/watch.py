@@ -12,6 +12,7 @@ from vigie.db.tables import alert, company, mention, rollup, source
 
 _DAILY, _HOURLY = timedelta(days=1), timedelta(hours=1)
 _LOOKED_BACK = timedelta(days=250)
+_MONDAY = 0  # each look gives chance another try: subjects are looked for once a week
 
 
 def look_due(engine: Engine) -> int:
@@ -52,7 +53,7 @@ def _asked_for(connection: Connection, firm: RowMapping, today: date) -> list[Fi
         ours = mention.c.company_id == firm["id"], mention.c.label == "negative", since, ~mention.c.silent
         rows = map(dict, connection.execute(select(mention).where(*ours)).mappings())
         found += followup.unanswered(rows, clock.now())
-    if rule_store.is_on(connection, firm["id"], followup.NEW_SUBJECT):
+    if today.weekday() == _MONDAY and rule_store.is_on(connection, firm["id"], followup.NEW_SUBJECT):
         found += followup.new_subjects(queries.rising(connection, dict(firm), today), today)
     return found
 

@@ -42,7 +42,7 @@ def test_a_complaint_that_waits_is_told_to_those_who_ask_and_is_over_when_answer
 
 
 def test_a_subject_is_told_once_in_a_quarter_and_without_anybodys_words():
-    rising = [Rising("parking", 5, 20, 0, 80, "Aucun parking, dit Paul")]
+    rising = [Rising("parking", 5, 20, 0, 80, "Aucun parking, dit Paul", "parking")]
     first, again, later = (
         next(followup.new_subjects(rising, day)) for day in (date(2026, 10, 1), date(2026, 12, 31), date(2027, 1, 1))
     )
@@ -50,8 +50,10 @@ def test_a_subject_is_told_once_in_a_quarter_and_without_anybodys_words():
     assert "Paul" not in str(first.facts)
 
 
-def test_a_subject_that_rises_is_told_to_those_who_ask(house, firm):
-    now = clock.now()
+def test_a_subject_that_rises_is_told_on_mondays_to_those_who_ask(house, firm, monkeypatch):
+    today = clock.now().date()
+    monday = today - timedelta(days=today.weekday())
+    now = clock.midnight(monday)
     old = [Found(text=f"Bon pain et bel accueil, visite {n}.", rating=5, published_at=now - timedelta(days=60 + n))
            for n in range(40)]  # fmt: skip
     new = [Found(text=f"Impossible de trouver le parking, essai {n}.", rating=2, published_at=now - timedelta(days=n))
@@ -59,7 +61,8 @@ def test_a_subject_that_rises_is_told_to_those_who_ask(house, firm):
     hear(house, firm, *old, *new)
     with db.writing(house.engine) as connection:
         rule_store.change(connection, firm["id"], followup.NEW_SUBJECT, {"enabled": True})
+    monkeypatch.setattr(watch.clock, "local_day", lambda moment, timezone: monday)
     look(house, firm)
     with db.reading(house.engine) as connection:
         told = connection.scalars(select(alert.c.facts).where(alert.c.rule == followup.NEW_SUBJECT)).all()
-    assert any("parking" in facts["words"] for facts in told)
+    assert any("parking" in facts["term"] for facts in told)
