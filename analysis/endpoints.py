@@ -14,6 +14,7 @@ from vigie.db.tables import company, mention, webhook
 from vigie.events import AlertRaised, MentionAnalysed, ReportReady, Told, encode
 
 Row = Mapping[str, Any]
+_WORDS = {"quote", "words", "term"}  # what of an alert's facts a customer wrote
 
 
 def tell(connection: Connection, company_id: str, told: Iterable[tuple[Told, Row]]) -> None:
@@ -90,7 +91,7 @@ def _analysed(row: Row, sources: Mapping[str, Row]) -> MentionAnalysed:
 
 def alert_without_words(shown: Row) -> dict[str, Any]:
     """An alert without what the customer wrote."""
-    return {**shown, "facts": {name: value for name, value in shown["facts"].items() if name != "quote"}}
+    return {**shown, "facts": {name: value for name, value in shown["facts"].items() if name not in _WORDS}}
 
 
 def _mention_without_words(shown: Row) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def add_recipient(
     rules: Sequence[str] | None = None,
 ) -> None:
     """Send that firm's mail to `address` from now on, weekly, daily, monthly, or as before; and its alerts: none,
-    instant, daily, or as before; of those `rules`, or of all. The team's edition is a weekly one."""
+    instant, daily, or as before; of those `rules`, of all (none named), or as before. The team's edition is weekly."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
     if alerts not in {None, *ALERTS}:
@@ -160,12 +160,13 @@ def add_recipient(
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
-        "rules": list(rules) if rules is not None else None,
     }
     if edition == "team":
         frequency = "weekly"
-    chosen = {name: value for name, value in (("alerts", alerts), ("frequency", frequency)) if value}
-    db.upsert(connection, recipient, [row | chosen], update=("edition", "language", "rules", *chosen))
+    chosen: dict[str, Any] = {name: value for name, value in (("alerts", alerts), ("frequency", frequency)) if value}
+    if rules is not None:
+        chosen["rules"] = list(rules) or None
+    db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
 
 

@@ -77,7 +77,7 @@ def tell(
             language=visit.language,
             alerts=alerts,
             frequency=frequency,
-            rules=about,
+            rules=about or [],
         )
     return visit.back("/settings", "#told")
 

@@ -34,12 +34,15 @@ def is_proven(raw: bytes, domains: Collection[str], trusted: Collection[str] = (
 def recipients(raw: bytes, domains: Collection[str]) -> frozenset[str]:
     """To whom the platform sent it first: a genuine mail of another shop can be sent on unchanged to anybody.
 
-    Nobody, where a signature of `domains` leaves To open: whoever sends it on may write there what they like.
+    Nobody, where a signature of `domains` leaves To open, or where To stands twice, of which a signature covers one:
+    whoever sends it on may write there what they like.
     """
     message = email.message_from_bytes(raw, policy=compat32)
-    if any("to" not in _covered(tags) for tags in _signatures(message) if is_of(_signer(tags), domains)):
+    given = [str(one)[:_MOST_HEADER] for one in message.get_all("To") or []]
+    is_open = any("to" not in _covered(tags) for tags in _signatures(message) if is_of(_signer(tags), domains))
+    if is_open or len(given) != 1:
         return frozenset()
-    named = getaddresses([str(one)[:_MOST_HEADER] for one in message.get_all("To") or []])
+    named = getaddresses(given)
     return frozenset(address.lower() for _, address in named if address)
 
 
@@ -60,7 +63,7 @@ def _said_by_provider(message: email.message.Message, domains: Collection[str], 
 
 
 def _verified(raw: bytes, message: email.message.Message, domains: Collection[str]) -> bool:
-    for at, tags in enumerate(_signatures(message)):
+    for at, tags in enumerate(_signatures(message)[:_MOST_SIGNATURES]):
         if not is_of(_signer(tags), domains) or not _covered(tags) >= {"from", "subject", "date"} or "l" in tags:
             continue  # `l` would leave the end of the body to anybody
         try:
@@ -73,7 +76,7 @@ def _verified(raw: bytes, message: email.message.Message, domains: Collection[st
 
 def _signatures(message: email.message.Message) -> list[dict[str, str]]:
     """The tags of each DKIM signature, in the order of the mail."""
-    given = (message.get_all("DKIM-Signature") or [])[:_MOST_SIGNATURES]
+    given = message.get_all("DKIM-Signature") or []
     return [{name.lower(): "".join(value.split()) for name, value in _TAG.findall(str(one))} for one in given]
 
 

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import select, update
 
-from analysis import followup, queries, rule_store, watch
+from analysis import endpoints, followup, queries, rule_store, watch
 from analysis.emerging import Rising
+from dashboards import i18n
 from ingest.found import Found
 from tests.dashboards.test_pages_and_mail import hear
 from vigie import clock, db, due
@@ -66,3 +67,12 @@ def test_a_subject_that_rises_is_told_on_mondays_to_those_who_ask(house, firm, m
     with db.reading(house.engine) as connection:
         told = connection.scalars(select(alert.c.facts).where(alert.c.rule == followup.NEW_SUBJECT)).all()
     assert any("parking" in facts["term"] for facts in told)
+
+
+def test_a_medical_firms_alert_of_a_subject_leaves_without_patients_words():
+    (finding,) = followup.new_subjects([Rising("douleur", 5, 20, 0, 80, "Une douleur", "douleur")], date(2026, 11, 23))
+    shown = endpoints.alert_without_words({"rule": finding.rule, "facts": finding.facts})
+    assert "douleur" not in str(shown)
+    title, sentence = i18n.alert_words(shown, "fr")
+    assert "douleur" not in title + sentence
+    assert "page de Vigie" in sentence

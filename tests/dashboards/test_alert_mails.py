@@ -88,6 +88,7 @@ def test_only_the_alerts_that_somebody_asked_for(house, firm, noon):
     with db.writing(house.engine) as connection:
         companies.add_recipient(connection, firm["id"], "paul@example.fr", alerts="instant", rules=["unusual_volume"])
         companies.add_recipient(connection, firm["id"], "lea@example.fr", alerts="instant", rules=["negative_mention"])
+        companies.add_recipient(connection, firm["id"], "paul@example.fr", language="en")  # the rest is as before
     noon[0] += timedelta(seconds=1)
     hear(house, firm, Found(text="Accueil odieux.", rating=1, published_at=clock.now()))
     assert [mail["To"] for mail in mails(house)] == ["lea@example.fr"]

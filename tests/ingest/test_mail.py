@@ -268,6 +268,8 @@ def test_a_genuine_mail_first_sent_to_somebody_else_waits_for_the_owners_word(si
     )
     assert {elsewhere.apart, other.apart} == {"unconfirmed"}
     assert elsewhere.layout == alike.layout != other.layout, "a yes holds for that address only"
+    twice = b"To: marie@exemple.fr\r\n" + signed(signing, letter.replace(b"marie@exemple.fr", b"victime@exemple.fr"))
+    assert (review_of(twice, ours=ours).apart, review_of(twice, ours=ours).layout) == ("unconfirmed", None)
     rewritten = signed(signing, letter, covered=(b"from", b"subject", b"date"))
     assert (review_of(rewritten, ours=ours).apart, review_of(rewritten, ours=ours).layout) == ("unconfirmed", None)
 

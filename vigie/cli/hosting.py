@@ -41,6 +41,9 @@ _NEEDS_POSTGRES = """    depends_on:
 """
 
 
+_SECRET = {"vigie.env", "compose.yaml"}  # they hold passwords
+
+
 class _File(Template):
     """A file in which `@domain` stands for an answer; `$` is the shell's."""
 
@@ -82,22 +85,25 @@ def setup(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in written.items():
         path = folder / name
-        path.touch(0o600 if name == "vigie.env" else 0o644)
+        path.touch(0o600 if name in _SECRET else 0o644)
         path.write_text(text, encoding="utf-8")
         say(str(path))
-    tell(_NEXT[way].format(folder=folder, admin=admin.strip()))
+    tell(_NEXT[way].format(folder=folder, admin=admin.strip(), **values))
 
 
 _NEXT = {
     Way.compose: """Then, with the image built from the source (docker build -t vigie .), in {folder}:
+  docker compose run --rm --user root --entrypoint chown backup vigie /backups
   docker compose up -d
   docker compose exec vigie vigie user add {admin} --role admin --invite
 Keep the VIGIE_SECRET_KEY of vigie.env elsewhere too: a backup does not hold it.""",
     Way.systemd: """Then, as root, with a user `vigie` and Caddy installed:
   cp {folder}/*.service {folder}/*.timer /etc/systemd/system/ && cp {folder}/Caddyfile /etc/caddy/
+  install -d -o vigie {backup}
   mkdir -p /etc/vigie && cp {folder}/vigie.env {folder}/backup.sh /etc/vigie/
   systemctl daemon-reload && systemctl enable --now vigie vigie-backup.timer && systemctl reload caddy
-  (set -a; . /etc/vigie/vigie.env; vigie user add {admin} --role admin --invite)
+  systemd-run --pipe --wait -p User=vigie -p EnvironmentFile=/etc/vigie/vigie.env \\
+    {vigie} user add {admin} --role admin --invite
 Keep the VIGIE_SECRET_KEY of vigie.env elsewhere too: a backup does not hold it.""",
 }
 
