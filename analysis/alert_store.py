@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from analysis import alerts, endpoints, rules
+from analysis import alerts, endpoints, rule_store, rules
 from analysis.alerts import Finding
 from vigie import clock, db, due, ids
 from vigie.db.tables import alert, rule
@@ -47,7 +47,7 @@ def _of_negatives(connection: Connection, company_id: str, day: str, group: list
 
 def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Finding], *, tell: bool = True) -> int:
     """Store findings that are new, and enqueue what tells of them; how many were new."""
-    off = _switched_off(connection, company_id)
+    off = set(rules.EVERY) - rule_store.switched_on(connection, company_id)
     found = {finding.alert_id(company_id): finding for finding in findings if finding.rule not in off}
     if not found:
         return 0
@@ -81,12 +81,6 @@ def _own_rules(connection: Connection, company_ids: set[str]) -> dict[str, list[
     for row in connection.execute(select(rule).where(*on).order_by(rule.c.created_at)).mappings():
         found[row["company_id"]].append(dict(row))
     return found
-
-
-def _switched_off(connection: Connection, company_id: str) -> set[str]:
-    switched = select(rule.c.kind, rule.c.enabled).where(rule.c.company_id == company_id, rule.c.kind != rules.OWN)
-    said = {row.kind: row.enabled for row in connection.execute(switched)}
-    return {kind for kind in (*rules.SWITCHES, *rules.ADVANCED) if not said.get(kind, kind in rules.SWITCHES)}
 
 
 def handle(connection: Connection, company_id: str, alert_id: str, *, by: str, resolve: bool) -> Row:

@@ -50,7 +50,7 @@ class History:
 
     days: dict[str, dict[date, Sums]] = field(default_factory=dict)
     listening_since: dict[str, date] = field(default_factory=dict)
-    _totals: dict[str, tuple[list[date], list[Sums]]] = field(default_factory=dict)
+    _totals: dict[str, tuple[list[date], list[Sums]]] = field(default_factory=dict, init=False, repr=False)
 
     def heard(self, first: date, last: date, since: date) -> Sums:
         """The sum from `first` to `last` over the sources that are listened to since `since` or before."""

@@ -14,7 +14,6 @@ from vigie.errors import InvalidInputError, NotFoundError
 
 Row = dict[str, Any]
 PREVIEW_DAYS = 90
-_SWITCHES = (*rules.SWITCHES, *rules.ADVANCED)
 _MOST_RULES, _MOST_LOOKED_AT, _EXAMPLES = 50, 5_000, 3
 
 
@@ -23,22 +22,22 @@ def of_company(connection: Connection, company_id: str) -> list[Row]:
     the firm's own rules, oldest first."""
     rows = select(rule).where(rule.c.company_id == company_id).order_by(rule.c.created_at, rule.c.id)
     stored = [dict(row) for row in connection.execute(rows).mappings()]
-    switched = {row["kind"]: row["enabled"] for row in stored if row["kind"] != rules.OWN}
-    switches = [_switch(name, switched.get(name, name in rules.SWITCHES)) for name in _SWITCHES]
+    on = rules.switched_on({row["kind"]: row["enabled"] for row in stored if row["kind"] != rules.OWN})
+    switches = [_switch(name, name in on) for name in rules.EVERY]
     return [*switches, *(_shown(row) for row in stored if row["kind"] == rules.OWN)]
 
 
-def is_on(connection: Connection, company_id: str, kind: str) -> bool:
-    """Whether one of the switches is on."""
-    ours = rule.c.company_id == company_id, rule.c.kind == kind
-    said = connection.scalar(select(rule.c.enabled).where(*ours))
-    return kind in rules.SWITCHES if said is None else bool(said)
+def switched_on(connection: Connection, company_id: str) -> set[str]:
+    """The switches that are on."""
+    ours = rule.c.company_id == company_id, rule.c.kind != rules.OWN
+    rows = connection.execute(select(rule.c.kind, rule.c.enabled).where(*ours))
+    return rules.switched_on({row.kind: row.enabled for row in rows})
 
 
 def add(connection: Connection, company_id: str, name: str, conditions: Mapping[str, Any]) -> str:
     """A new rule; its id. Raises `InvalidInputError` for conditions that are none, or too many rules."""
     rules.conditions(conditions)
-    if len(of_company(connection, company_id)) - len(_SWITCHES) >= _MOST_RULES:
+    if len(of_company(connection, company_id)) - len(rules.EVERY) >= _MOST_RULES:
         raise InvalidInputError(f"a firm has {_MOST_RULES} rules at most")
     rule_id = ids.drawn("ru")
     connection.execute(
@@ -57,7 +56,7 @@ def add(connection: Connection, company_id: str, name: str, conditions: Mapping[
 
 def change(connection: Connection, company_id: str, rule_id: str, values: Mapping[str, Any]) -> Row:
     """Change name, conditions or enabled; a switch has the last alone. Raises `NotFoundError` for another firm's."""
-    if rule_id in _SWITCHES:
+    if rule_id in rules.EVERY:
         if set(values) - {"enabled"}:
             raise InvalidInputError(f"{rule_id} can be switched on and off, and no more")
         return _turn(connection, company_id, rule_id, bool(values.get("enabled", True)))
@@ -76,7 +75,7 @@ def change(connection: Connection, company_id: str, rule_id: str, values: Mappin
 
 def remove(connection: Connection, company_id: str, rule_id: str) -> None:
     """Its alerts stay. Raises `NotFoundError` for another firm's, `InvalidInputError` for a switch."""
-    if rule_id in _SWITCHES:
+    if rule_id in rules.EVERY:
         raise InvalidInputError(f"{rule_id} cannot be removed: switch it off")
     ours = rule.c.id == rule_id, rule.c.company_id == company_id
     if connection.execute(delete(rule).where(*ours)).rowcount == 0:

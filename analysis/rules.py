@@ -17,6 +17,7 @@ from vigie.errors import InvalidInputError
 SWITCHES = ("negative_mention", "unusual_volume", "sentiment_drop", "source_failing")
 # What it may switch on besides.
 ADVANCED = ("unanswered", "new_subject")
+EVERY = (*SWITCHES, *ADVANCED)
 OWN = "mention"  # the kind of a rule that a firm wrote
 _PREFIX = "rule:"
 _MOST = 20  # words and signs of an expression
@@ -67,6 +68,16 @@ def matches(wanted: Conditions, mention: Mapping[str, Any]) -> bool:
     if wanted.theme is not None and not _speaks_of(mention["themes"], wanted):
         return False
     return wanted.keyword is None or expression(wanted.keyword)(_text(mention))
+
+
+def switched_on(said: Mapping[str, bool]) -> set[str]:
+    """Which switches are on, after what a firm has said of some of them."""
+    return {kind for kind in EVERY if said.get(kind, kind in SWITCHES)}
+
+
+def alert_name(rule: Mapping[str, Any]) -> str:
+    """The name under which a rule, or a switch, raises its alerts."""
+    return alert_rule(rule["id"]) if rule["kind"] == OWN else str(rule["kind"])
 
 
 def alert_rule(rule_id: str) -> str:

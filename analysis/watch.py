@@ -48,12 +48,13 @@ def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
 def _asked_for(connection: Connection, firm: RowMapping, today: date) -> list[Finding]:
     """What only firms that asked for it are told."""
     found: list[Finding] = []
-    if rule_store.is_on(connection, firm["id"], followup.UNANSWERED):
+    on = rule_store.switched_on(connection, firm["id"])
+    if followup.UNANSWERED in on:
         since = mention.c.published_at > clock.now() - followup.GIVEN_UP
         ours = mention.c.company_id == firm["id"], mention.c.label == "negative", since, ~mention.c.silent
         rows = map(dict, connection.execute(select(mention).where(*ours)).mappings())
         found += followup.unanswered(rows, clock.now())
-    if today.weekday() == _MONDAY and rule_store.is_on(connection, firm["id"], followup.NEW_SUBJECT):
+    if today.weekday() == _MONDAY and followup.NEW_SUBJECT in on:
         found += followup.new_subjects(queries.rising(connection, dict(firm), today), today)
     return found
 

@@ -65,7 +65,6 @@ def environment(language: str) -> Environment:
         "reason": lambda value: reason(value, language),
         "moment": lambda value, timezone: moment(value, language, timezone),
         "rule": lambda value: rule(value, language),
-        "rulename": lambda value, known: rule_name(value, known, language),
         "trade": lambda value: _named(value, language, _TRADES),
         "fault": lambda value: _named(value, language, _FAULTS),
         "ground": lambda value: _named(value, language, _GROUNDS),
@@ -203,12 +202,6 @@ def moment(value: datetime, language: str, timezone: str) -> str:
 def rule(name: str, language: str) -> str:
     """A rule's name for people."""
     return _named(name, language, _RULES)
-
-
-def rule_name(name: str, known: Sequence[Mapping[str, Any]], language: str) -> str:
-    """The name of a rule, of those that a firm wrote too, as alerts carry it."""
-    own = next((one["name"] for one in known if name == f"rule:{one['id']}"), None)
-    return own or rule(name, language)
 
 
 def _(text: str) -> str:

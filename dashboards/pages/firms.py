@@ -17,10 +17,10 @@ router = APIRouter()
 def firms(request: Request, given: Given, who: Visitor) -> Response:
     with db.reading(given.engine) as connection:
         seen = [dict(row) for row in companies.every(connection) if who.may("reader", row["id"])]
+        if len(seen) == 1:
+            return RedirectResponse(f"/companies/{seen[0]['id']}", 303)
         needs = followed.needs(connection, [row["id"] for row in seen])
         is_adviser, is_told = _round(connection, who.person_id)
-    if len(seen) == 1:
-        return RedirectResponse(f"/companies/{seen[0]['id']}", 303)
     seen.sort(key=lambda firm: (*needs[firm["id"]].order, firm["name"]))
     values: dict[str, Any] = {"firms": seen, "needs": needs, "is_adviser": is_adviser, "is_told": is_told}
     return show("companies.html", language_of(request), may_add=who.may("admin", None), **values)

@@ -162,7 +162,9 @@ def _page(
             "aggregates": queries.aggregates(connection, visit.company_id),
             "recipients": companies.recipients(connection, visit.company_id),
             "people": people.of_company(connection, visit.company_id),
-            "rules": rule_store.of_company(connection, visit.company_id),
+            "rules": [
+                {**one, "alert": rules.alert_name(one)} for one in rule_store.of_company(connection, visit.company_id)
+            ],
             "sessions": access.sessions(connection, visit.who.person_id) if visit.who.person_id else [],
             "done": audit.of_company(connection, visit.company_id) if visit.may("admin") else [],
         }
