@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from analysis.chances import fisher
 from analysis.language import SMALL_WORDS
-from analysis.words import folded, lemma, lemmas, sentences
+from analysis.tokens import sentences
+from analysis.words import folded, lemma, lemmas
 
 LEAST_VOICES = 4
 _CHANCE = 0.001  # of some hundred words looked at, one in ten looks finds one that rose by chance alone

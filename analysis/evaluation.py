@@ -41,7 +41,7 @@ def measured(rows: Sequence[Labelled], engine: EngineName) -> Figures:
     for language in ("fr", "en"):
         ours = [row for row in rows if row.language == language]
         if ours:
-            judged = sentiment.engine_for(language, engine).judge([row.text for row in ours])
+            judged = sentiment.judge(sentiment.engine_for(language, engine), [row.text for row in ours])
             heard += zip((row.label for row in ours), judged, strict=True)
     polar = [(label, one) for label, one in heard if label != "neutral"]
     sure = [label == one.label for label, one in heard if one.confidence >= 0.8]

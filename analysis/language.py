@@ -3,12 +3,14 @@
 import re
 from typing import Literal
 
+import numpy as np
 import simplemma
+
+from analysis.tokens import Tokens, cut
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _FRENCH = frozenset(
     """
     le la les un une des du de et est était très pas plus pour dans sur avec que qui ce cette ces il elle ils
@@ -39,33 +41,60 @@ _OTHERS = frozenset(
 ) - _FRENCH - _ENGLISH  # fmt: skip
 SMALL_WORDS = {"fr": _FRENCH, "en": _ENGLISH}
 _ACCENTS = re.compile(r"[àâçéèêëîïôùûœ]", re.I)
+_ELIDED = ("l'", "d'", "j'", "c'", "n'", "s'", "m'", "qu'")
+
+
+class _Small:
+    """What one word tells of the language."""
+
+    dtype = np.dtype([("word", "?"), ("latin", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("accents", "i2")])
+
+    def of(self, word: str) -> tuple[bool, bool, bool, bool, bool, int]:
+        word = word.replace("’", "'")
+        if not word[:1].isalpha():
+            return False, False, False, False, False, 0
+        latin = word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
+        french = word in _FRENCH or word.startswith(_ELIDED)
+        return True, latin, french, word in _ENGLISH, word in _OTHERS, len(_ACCENTS.findall(word))
+
+
+_SMALL = _Small()
 
 
 def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "fr") -> Language:
-    """The language of `text`; a `hint` of the source settles what the words leave open."""
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(text[:600])]
-    french = sum(word in _FRENCH or word[:2] in {"l'", "d'", "j'", "c'", "n'", "s'", "m'"} for word in words)
-    english = sum(word in _ENGLISH for word in words)
-    if _is_foreign(words, max(french, english)):
+    """The language of one text: `spoken` of it alone."""
+    return spoken(cut([text]), [hint], [default])[0]
+
+
+def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr", "en"]]) -> list[Language]:
+    """The language of each text; a `hint` of the source settles what the words leave open."""
+    known = tokens.known(_SMALL)
+    of = tokens.clause_text[tokens.clause]
+    names = ("word", "latin", "fr", "en", "other", "accents")
+    counted = np.stack([np.bincount(of, weights=known[name], minlength=len(tokens.texts)) for name in names], axis=1)
+    return [
+        _decided([int(one) for one in row], hint, default, text)
+        for row, hint, default, text in zip(counted.tolist(), hints, defaults, tokens.texts, strict=True)
+    ]
+
+
+def _decided(counts: list[int], hint: str | None, default: Literal["fr", "en"], text: str) -> Language:
+    words, latin, french, english, others, accents = counts
+    # Another alphabet, or more small words of others than of French or English.
+    if latin * 2 < words or others >= max(2, max(french, english) + 1):
         return OTHER
-    french += min(2, len(_ACCENTS.findall(text[:500])))
+    french += min(2, accents)
     if french != english and max(french, english) >= 2:
         return "fr" if french > english else "en"
     if hint in {"fr", "en"}:
         return hint  # type: ignore[return-value] # narrowed just above
     if french != english:
         return "fr" if french > english else "en"
-    return _by_dictionary(words, default)
-
-
-def _is_foreign(words: list[str], known: int) -> bool:
-    """Another alphabet, or more small words of others than of French or English."""
-    latin = sum(word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00" for word in words)
-    return latin * 2 < len(words) or sum(word in _OTHERS for word in words) >= max(2, known + 1)
+    return _by_dictionary(re.findall(r"[^\W\d_]+", text.lower())[:30], default)
 
 
 def _by_dictionary(words: list[str], default: Literal["fr", "en"]) -> Language:
-    known = {language: sum(simplemma.is_known(word, lang=language) for word in words[:30]) for language in ("fr", "en")}
+    known = {language: sum(simplemma.is_known(word, lang=language) for word in words) for language in ("fr", "en")}
     if known["fr"] == known["en"]:
         return default
     return "fr" if known["fr"] > known["en"] else "en"

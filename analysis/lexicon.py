@@ -1,165 +1,173 @@
-"""The lexicon engine: what words and expressions are worth, turned, strengthened or softened by the words before them.
+"""The lexicon: what words and expressions are worth, turned, strengthened or softened by the words before them.
 
 French words are our own (`lexicons/fr`); English ones are VADER's (Hutto & Gilbert 2014), read from its package, with
-what customers say besides (`lexicons/en`). The sum is brought between -1 and 1 as VADER does: `s / sqrt(s² + 15)`.
+what customers say besides (`lexicons/en`). A sum is brought between -1 and 1 as VADER does: `s / sqrt(s² + 15)`.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
-from math import sqrt
 
-from analysis.words import folded, lemma
+import numpy as np
+import numpy.typing as npt
+
+from analysis.tokens import Ints, Phrases, Records, Tokens, cut, hashed, in_pieces
+from analysis.words import bare, folded, lemma
 
 Because = tuple[tuple[str, float], ...]
+Floats = npt.NDArray[np.float64]
 
-_TOKEN = re.compile(r"[^\W_]+(?:-[^\W_]+)*|[<>]?[:;=x][-']?[)(dp/]|<3|\^\^|[,.;!?()\n]|[^\s\w\ufe0f]")
-_ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)")
-_NOT = re.compile(r"\b([a-z]+)n't\b")
-_STOPS = frozenset(",.;!?()\n")
 _REACH = 3  # words that a negation reaches over
 _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.6, 1.3
-_MOST_TEXT = 1_000
+_EVEN = 15  # VADER's own
+_STOPS = frozenset(",;()") | frozenset(".!?…")
+_TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
+_HELPING = frozenset("do does did is was are were would will could can should have has had".split())
+_UNTOLD, _WORD, _STOP = range(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """One language's: values by word, by expression, the longest expression that begins with two
-    words, and the words that change the words after them."""
+class Weighed:
+    """What the lexicon says: `given`, each token's part of its text's score; of each clause, then of each text, the
+    score between -1 and 1, how many words it holds, how many of them in expressions, and how many have a value."""
 
-    values: Mapping[str, float]
-    expressions: Mapping[tuple[str, ...], float]
-    begins: Mapping[tuple[str, str], int]
-    negations: frozenset[str]
-    stronger: frozenset[str]
-    softer: frozenset[str]
-    contrasts: frozenset[str]
+    given: Floats
+    scores: Floats
+    words: Floats
+    covered: Floats
+    heard: Floats
 
 
 class Lexicon:
-    """Scores a text by what its words are worth."""
+    """Scores texts of one language by what their words are worth."""
 
-    name = "lexicon"
+    dtype = np.dtype(
+        [
+            ("value", "f4"), ("lemma", "u8"), ("role", "i1"), ("denies", "?"), ("stronger", "?"), ("softer", "?"),
+            ("turns", "?"),
+        ]
+    )  # fmt: skip
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._words = _french() if language == "fr" else _english()
-        self._known = lru_cache(maxsize=50_000)(self._look_up)
+        modifiers = _modifiers(language)
+        self._sets = {name: frozenset(map(folded, words.split())) for name, words in modifiers.items()}
+        values = _french() if language == "fr" else _english()
+        self._values = {folded(said): value for said, value in values.items() if " " not in said}
+        for name, value in (("positive_emoji", 3.0), ("negative_emoji", -3.0)):
+            self._values |= dict.fromkeys(modifiers[name].split(), value)
+        said = ((self._key(said), value) for said, value in values.items() if " " in said)
+        self._phrases = Phrases({key: value for key, value in said if len(key) > 1})
 
     def score(self, text: str) -> tuple[float, Because]:
-        """Between -1 and 1, and the words that weighed, each with its own part."""
-        shown = tokens_of(text[:_MOST_TEXT], self.language)
-        known = [self._known(one) for one in shown]
-        words = [word for word, _ in known]
-        heard: list[tuple[str, float, int]] = []
-        contrast, free = -1, 0
-        begins = self._words.begins
-        for at, ((word, value), pair) in enumerate(zip(known, pairwise([*words, ""]), strict=True)):
-            if at < free:
-                continue
-            if word in self._words.contrasts:
-                contrast = at
-            length, together = self._expression(words, at, begins[pair]) if pair in begins else (0, 0.0)
-            if length:
-                heard.append((" ".join(shown[at : at + length]), together, at))
-                free = at + length
-            elif value:
-                heard.append((shown[at], value * self._changed(words, at), at))
-        if contrast >= 0:
-            heard = [(said, value * (_BEFORE if at < contrast else _AFTER), at) for said, value, at in heard]
-        total = sum(value for _, value, _ in heard)
-        because = tuple((said, round(value / 4, 2)) for said, value, _ in heard if value)
-        return total / sqrt(total * total + 15), because
+        """One text's score between -1 and 1, and the words that weighed, each with its own part."""
+        tokens = cut([text])
+        weighed = self.weigh(tokens)
+        places = np.flatnonzero(weighed.given)
+        said = zip(tokens.words_of(places), weighed.given[places].round(2).tolist(), strict=True)
+        return float(weighed.scores[-1]), tuple(said)
 
-    def _look_up(self, shown: str) -> tuple[str, float]:
-        """A token's lemma, and its value: a form's own ("worn" is not "wear"), else its lemma's."""
-        word = lemma(shown, self.language) if shown[0].isalnum() else shown
-        own = self._words.values.get(folded(shown))
-        return word, self._words.values.get(word, 0.0) if own is None else own
+    def of(self, word: str) -> tuple[float, int, int, bool, bool, bool, bool]:
+        """What one word is worth: a form's own value ("worn" is not "wear"), else its lemma's; and what it does."""
+        if word in self._values and not word[0].isalnum():
+            return self._values[word], 0, _WORD, False, False, False, False
+        if not word or not (word[0].isalnum() or word[0] == "_"):
+            return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, False, False, False, False
+        base = self._lemma(word)
+        own = self._values.get(folded(bare(word, self.language)))
+        sets = (base in self._sets[name] for name in ("negations", "stronger", "softer", "contrasts"))
+        denies, stronger, softer, turns = sets
+        value = self._values.get(base, 0.0) if own is None else own
+        return value, hashed(base), _WORD, denies, stronger, softer, turns
 
-    def _expression(self, words: list[str], at: int, longest: int) -> tuple[int, float]:
-        """The longest expression that begins here: its length in words and its value."""
-        for length in range(min(longest, len(words) - at), 1, -1):
-            value = self._words.expressions.get(tuple(words[at : at + length]))
-            if value is not None:
-                return length, value
-        return 0, 0.0
+    def weigh(self, tokens: Tokens) -> Weighed:
+        """What it says of every clause and text."""
+        known = tokens.known(self)
+        places = np.flatnonzero(known["role"])
+        known, part = known.take(places), tokens.clause.take(places)
+        values = known["value"] * _changed(known, part)
+        inside = np.zeros(len(places))
+        for place, length, value in self._phrases.found(known["lemma"], part):
+            values[place : place + length] = value / length
+            inside[place : place + length] = 1
+        values *= _contrast(tokens)[part]
+        told = known["role"] == _WORD
+        sums = in_pieces(values, part, tokens)
+        # A clause alone is not what comes before the turn.
+        sums[: len(tokens.clause_text)] /= np.where(_damped(tokens), _BEFORE, 1)
+        size = np.sqrt(sums**2 + _EVEN)
+        given = np.zeros(len(tokens.lexeme))
+        given[places] = values / size[len(tokens.clause_text) :][tokens.clause_text[part]]
+        counts = (in_pieces(one, part, tokens) for one in (told, inside, values != 0))
+        return Weighed(given, sums / size, *counts)
 
-    def _changed(self, words: list[str], at: int) -> float:
-        """How the words before this one change it."""
-        factor = 1.0
-        for back in range(1, _REACH + 1):
-            word = words[at - back] if at >= back else "."
-            if word in _STOPS or word in self._words.contrasts:
-                break
-            if word in self._words.negations:
-                return factor * _TURNED
-            if back == 1 and word in self._words.stronger:
-                factor = _STRONGER
-            if back == 1 and word in self._words.softer:
-                factor = _SOFTER
-        return factor
+    def _lemma(self, word: str) -> str:
+        if self.language == "en" and word.endswith(("n't", "n’t")):
+            return "not"
+        return lemma(bare(word, self.language), self.language)
 
-
-def tokens_of(text: str, language: str) -> list[str]:
-    """Words, emoticons and stops, in lower case, as they stand; what is contracted apart."""
-    text = text.lower().replace("’", "'")
-    return _TOKEN.findall(_ELIDED.sub("", text) if language == "fr" else _NOT.sub(_spelt_out, text))
+    def _key(self, said: str) -> tuple[int, ...]:
+        """The hashes of an expression's lemmas; "do not bother" is "don't bother"."""
+        lemmas = [self._lemma(word) for word in _TOKEN.findall(said.lower())]
+        helping = {at for at, (one, after) in enumerate(pairwise(lemmas)) if after == "not" and one in _HELPING}
+        return tuple(hashed(one) for at, one in enumerate(lemmas) if at not in helping)
 
 
-def _spelt_out(contraction: re.Match[str]) -> str:
-    return {"ca": "can", "wo": "will", "sha": "shall"}.get(contraction[1], contraction[1]) + " not"
+def _changed(known: Records, part: Ints) -> Floats:
+    """How the words before each change it."""
+    factor = np.ones(len(part))
+    denied = np.zeros(len(part), bool)
+    reached = np.ones(len(part), bool)
+    barrier = (known["role"] == _STOP) | known["turns"]
+    for back in range(1, _REACH + 1):
+        reached[:back] = False
+        reached[back:] &= (part[back:] == part[:-back]) & ~barrier[:-back]
+        denied[back:] |= reached[back:] & known["denies"][:-back]
+        if back == 1:
+            near = reached[1:]
+            factor[1:][near & known["stronger"][:-1]] = _STRONGER
+            factor[1:][near & known["softer"][:-1]] = _SOFTER
+    return np.where(denied, factor * _TURNED, factor)
 
 
-def _words(values: dict[str, float], language: str, modifiers: Mapping[str, str]) -> Words:
-    singles: dict[str, float] = {}
-    expressions: dict[tuple[str, ...], float] = {}
-    begins: dict[tuple[str, str], int] = {}
-    for said, value in values.items():
-        tokens = tokens_of(said, language)
-        if len(tokens) > 1:
-            key = tuple(lemma(word, language) if word[0].isalnum() else word for word in tokens)
-            expressions.setdefault(key, value)
-            begins[key[0], key[1]] = max(len(key), begins.get((key[0], key[1]), 0))
-        elif tokens:
-            singles.setdefault(folded(tokens[0]), value)
-    for name, value in (("positive_emoji", 3.0), ("negative_emoji", -3.0)):
-        singles |= dict.fromkeys(modifiers[name].split(), value)
-    sets = {
-        name: frozenset(folded(word) for word in modifiers[name].split())
-        for name in ("negations", "stronger", "softer", "contrasts")
-    }
-    return Words(singles, expressions, begins, **sets)
+def _damped(tokens: Tokens) -> npt.NDArray[np.bool_]:
+    """The clauses after which their sentence turns."""
+    damped = np.zeros(len(tokens.clause_text), bool)
+    damped[:-1] = tokens.turned[1:] & ~tokens.begins[1:]
+    return damped
+
+
+def _contrast(tokens: Tokens) -> Floats:
+    """What a clause weighs in its text: less before "mais", more after."""
+    return np.where(tokens.turned, _AFTER, 1.0) * np.where(_damped(tokens), _BEFORE, 1.0)
 
 
 @lru_cache(maxsize=1)
-def _french() -> Words:
-    return _words(_listed("fr", "expressions.txt", "words.txt", "words_bad.txt"), "fr", _modifiers("fr"))
+def _french() -> dict[str, float]:
+    return dict(_listed("fr", "expressions.txt", "words.txt", "words_bad.txt"))
 
 
 @lru_cache(maxsize=1)
-def _english() -> Words:
+def _english() -> dict[str, float]:
     text = files("vaderSentiment").joinpath("vader_lexicon.txt").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if line.strip())
-    return _words({row[0]: float(row[1]) for row in rows} | _listed("en", "words.txt"), "en", _modifiers("en"))
+    return {row[0]: float(row[1]) for row in rows} | dict(_listed("en", "words.txt"))
 
 
-def _listed(language: str, *names: str) -> dict[str, float]:
+def _listed(language: str, *names: str) -> Iterator[tuple[str, float]]:
     """The values of files whose lines are `value: word, expression, …`."""
-    values: dict[str, float] = {}
     for name in names:
         for line in _file(language, name).splitlines():
             value, _, entries = line.partition(":")
             if not line.startswith("#") and entries:
-                values |= {entry.strip(): float(value) for entry in entries.split(",")}
-    return values
+                yield from ((entry.strip(), float(value)) for entry in entries.split(","))
 
 
-def _modifiers(language: str) -> dict[str, str]:
+def _modifiers(language: str) -> Mapping[str, str]:
     return tomllib.loads(_file(language, "modifiers.toml"))
 
 

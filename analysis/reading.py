@@ -1,17 +1,19 @@
 """Mentions, read: language, sentiment, themes. Pure; a batch at a time, as the model likes it best."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 from analysis import language, sentiment
 from analysis.lexicon import Because
 from analysis.sentiment import EngineName, Heard, Label
-from analysis.themes import SHIPPED, Opinion, Vocabulary
-from analysis.wishes import Wish, wishes
-from analysis.words import clauses
+from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
+from analysis.tokens import Tokens, cut
+from analysis.wishes import Wish, cues, wishes
 
-ANALYSER = "learned-3"
+ANALYSER = "learned-4"
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8
@@ -29,8 +31,7 @@ class Asked(NamedTuple):
     trade: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a mention says. `score` is between -1 and 1, `confidence` between 0 and 1.
 
     A text in neither French nor English has the language `other` and says nothing but by its rating. `contradicts`:
@@ -57,17 +58,16 @@ def read(
 
 def read_all(asked: Sequence[Asked], engine: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> list[Reading]:
     """Read texts, in order. A `rating` (on five), where the customer gave one, decides the label; the words remain."""
-    wholes = [_whole(one) for one in asked]
-    spoken = [
-        language.detect(whole, one.hint, "en" if one.default == "en" else "fr")
-        for whole, one in zip(wholes, asked, strict=True)
-    ]
-    parts = [clauses(whole)[:_MOST_CLAUSES] for whole in wholes]
+    tokens = cut([_whole(one) for one in asked])
+    spoken = language.spoken(
+        tokens, [one.hint for one in asked], ["en" if one.default == "en" else "fr" for one in asked]
+    )
     readings: dict[int, Reading] = {}
     for tongue in set(spoken):
         ours = [at for at, one in enumerate(spoken) if one == tongue]
-        heard = _heard([[wholes[at], *parts[at]] for at in ours], tongue, engine)
-        readings |= {at: _reading(asked[at], tongue, said, vocabulary) for at, said in zip(ours, heard, strict=True)}
+        theirs = tokens.only(np.array([one == tongue for one in spoken]))
+        read = _unread if tongue == language.OTHER else _read
+        readings |= zip(ours, read(theirs, [asked[at] for at in ours], tongue, engine, vocabulary), strict=True)
     return [readings[at] for at in range(len(asked))]
 
 
@@ -82,40 +82,61 @@ def _whole(asked: Asked) -> str:
     return asked.text
 
 
-def _heard(texts: Sequence[Sequence[str]], tongue: str, engine: EngineName) -> list[list[Heard]]:
-    """Every piece of every text judged in one call; a text of a single clause is judged once."""
-    if tongue == language.OTHER:
-        return [[Heard(pieces[0], "neutral", 0.0, 0.0, ())] for pieces in texts]
-    flat = [(piece, at == 0) for pieces in texts for at, piece in enumerate(pieces if len(pieces) > 2 else pieces[:1])]
-    judged = iter(sentiment.engine_for(tongue, engine).judge([one for one, _ in flat], [whole for _, whole in flat]))
-    heard = []
-    for pieces in texts:
-        whole = next(judged)
-        heard.append([whole, *([next(judged) for _ in pieces[1:]] if len(pieces) > 2 else [whole])])
-    return heard
+def _read(
+    tokens: Tokens, asked: Sequence[Asked], tongue: str, engine: EngineName, vocabulary: Vocabulary
+) -> Iterator[Reading]:
+    """Texts of one language."""
+    texts, clauses = sentiment.engine_for(tongue, engine).hear(tokens)
+    named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
+    wishing = cues(tongue).held(tokens)
+    edges = np.searchsorted(tokens.clause_text, np.arange(len(texts) + 1)).tolist()
+    for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
+        places = [at for at in range(first, min(last, first + _MOST_CLAUSES)) if clauses[at].text]
+        said = [clauses[at] for at in places]
+        scores = [piece.score for piece in said] or [0.0]
+        by_words = Reading(
+            language=tongue,
+            label=whole.label,
+            score=whole.score,
+            confidence=whole.confidence,
+            mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
+            themes=opinions(said, [named[at] for at in places], _on_scale(one.rating)),
+            because=whole.because[:_MOST_BECAUSE],
+            wishes=wishes([clauses[at].text for at in places if wishing[at]], tongue),
+        )
+        yield _by_stars(by_words, one.rating, bool(said))
 
 
-def _reading(asked: Asked, tongue: str, heard: Sequence[Heard], vocabulary: Vocabulary) -> Reading:
-    whole, said = heard[0], tuple(heard[1:]) if heard[0].text.strip() else ()
-    stars = None if asked.rating is None else max(-1.0, (asked.rating - 3) / 2)
-    scores = [one.score for one in said] or [0.0]
-    by_words = Reading(
-        language=tongue,
-        label=whole.label,
-        score=whole.score,
-        confidence=whole.confidence,
-        mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
-        themes=vocabulary.opinions(said, tongue, stars, asked.trade),
-        because=whole.because[:_MOST_BECAUSE],
-        wishes=wishes([one.text for one in said], tongue) if tongue != language.OTHER else (),
-    )
-    return by_words if asked.rating is None or stars is None else _by_stars(by_words, asked.rating, stars, bool(said))
+def _unread(tokens: Tokens, asked: Sequence[Asked], tongue: str, *_: object) -> Iterator[Reading]:
+    """Texts that are in neither language, of which only the stars speak."""
+    for one, text in zip(asked, tokens.texts, strict=True):
+        said = [Heard(text, "neutral", 0.0, 0.0, ())] if text.strip() and one.rating is not None else []
+        themes = opinions(said, [0] * len(said), _on_scale(one.rating))
+        yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, themes, ()), one.rating, bool(said))
 
 
-def _by_stars(by_words: Reading, rating: float, stars: float, has_words: bool) -> Reading:
+def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary: Vocabulary) -> list[int]:
+    """The themes of each clause, as flags, in the words of each text's trade."""
+    if len(set(trades)) == 1:
+        return vocabulary.of(tongue, trades[0]).named(tokens)
+    named = np.zeros(len(tokens.clause_text), np.int64)
+    for trade in set(trades):
+        theirs = np.array([one == trade for one in trades])
+        named[theirs[tokens.clause_text]] = vocabulary.of(tongue, trade).named(tokens.only(theirs))
+    return [int(one) for one in named.tolist()]
+
+
+def _on_scale(rating: float | None) -> float | None:
+    """Stars between -1 and 1."""
+    return None if rating is None else max(-1.0, (rating - 3) / 2)
+
+
+def _by_stars(by_words: Reading, rating: float | None, has_words: bool) -> Reading:
+    stars = _on_scale(rating)
+    if rating is None or stars is None:
+        return by_words
     label = label_of_rating(rating)
-    return replace(
-        by_words,
+    return by_words._replace(
         label=label,
         score=round(0.7 * stars + 0.3 * by_words.score, 3) if has_words else stars,
         confidence=0.95,

@@ -4,15 +4,15 @@
 `lexicon` is ours alone. All are kept measured side by side (docs/model-card.md).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.lexicon import Because, Lexicon
-
-if TYPE_CHECKING:
-    from analysis.learned.model import Judged
+from analysis.tokens import Tokens, cut
 
 Label = Literal["negative", "neutral", "positive"]
 EngineName = Literal["learned", "lexicon", "published"]
@@ -23,8 +23,7 @@ CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilber
 _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """A piece of text: `score` between -1 and 1, `confidence` between 0 and 1, and the words that weighed."""
 
     text: str
@@ -35,12 +34,12 @@ class Heard:
 
 
 class Engine(Protocol):
-    """Judges pieces of text of one language."""
+    """Judges texts of one language."""
 
     name: str
 
-    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
-        """Each text, in order; where `explained` is given, with its words only where that is true."""
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
+        """Each text, with the words that weighed, and each clause."""
 
 
 class Learned:
@@ -53,9 +52,9 @@ class Learned:
 
         self._model = shipped(language)
 
-    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
-        judged = self._model.judge(texts, [True] * len(texts) if explained is None else explained)
-        return [_of_judged(text, one) for text, one in zip(texts, judged, strict=True)]
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
+        texts, clauses, because = self._model.judge(tokens)
+        return list(_judged(tokens.texts, texts, because)), list(_judged(tokens.clauses(), clauses))
 
 
 class ByWords:
@@ -65,10 +64,11 @@ class ByWords:
         self.name = name
         self._scorer = scorer
 
-    def judge(self, texts: Sequence[str], explained: Sequence[bool] | None = None) -> list[Heard]:
-        return [self._heard(text, *self._scorer.score(text[:_MOST_TEXT])) for text in texts]
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
+        return [self._heard(text) for text in tokens.texts], [self._heard(clause) for clause in tokens.clauses()]
 
-    def _heard(self, text: str, score: float, because: Because) -> Heard:
+    def _heard(self, text: str) -> Heard:
+        score, because = self._scorer.score(text[:_MOST_TEXT])
         # Not a probability: these engines give none. A strong score is surer than a weak one.
         confidence = round(0.4 + 0.5 * min(1.0, abs(score) / 0.6), 2)
         return Heard(text, label_of(score), round(max(-1.0, min(1.0, score)), 3), confidence, because)
@@ -121,9 +121,21 @@ def label_of(score: float) -> Label:
     return "positive" if score >= CUT else "negative" if score <= -CUT else "neutral"
 
 
-def _of_judged(text: str, one: "Judged") -> Heard:
-    if not text.strip():
-        return Heard(text, "neutral", 0.0, 0.0, ())
-    confidence = max(one.probabilities)
-    label = LABELS[one.probabilities.index(confidence)]
-    return Heard(text, label, round(one.score, 3), round(confidence, 2), one.because)
+def judge(engine: Engine, texts: Sequence[str]) -> list[Heard]:
+    """Each text, whole."""
+    return engine.hear(cut(texts))[0]
+
+
+def _judged(
+    texts: Sequence[str], probabilities: npt.NDArray[np.float64], because: Sequence[Because] | None = None
+) -> Iterator[Heard]:
+    best = probabilities.argmax(axis=1).tolist()
+    sure = probabilities.max(axis=1).round(2).tolist()
+    scores = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
+    for text, label, score, confidence, words in zip(
+        texts, best, scores, sure, because or [()] * len(texts), strict=True
+    ):
+        if text.strip():
+            yield Heard(text, LABELS[label], score, confidence, words)
+        else:
+            yield Heard(text, "neutral", 0.0, 0.0, ())

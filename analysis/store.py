@@ -108,7 +108,7 @@ def read_fields(read: Reading) -> Row:
         "score": read.score,
         "confidence": read.confidence,
         "mixed": read.mixed,
-        "themes": [asdict(opinion) for opinion in read.themes],
+        "themes": [opinion._asdict() for opinion in read.themes],
         "because": [list(pair) for pair in read.because],
         "wishes": [asdict(wish) for wish in read.wishes],
         "contradicts": read.contradicts,

@@ -5,15 +5,18 @@ the same names in a folder of its own, whose words come before ours.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import files
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from analysis.sentiment import Heard, Label, label_of
-from analysis.words import folded, lemmas, shortened, without_turn
+from analysis.tokens import Phrases, Tokens, cut, hashed
+from analysis.words import bare, folded, lemma, lemmas, shortened, without_turn
 from vigie.errors import InvalidInputError
 
 THEMES = (
@@ -27,11 +30,10 @@ TRADES = {
     "47.91": "online_shop", "41": "craftsman", "42": "craftsman", "43": "craftsman", "25": "craftsman",
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
-_LONGEST = 4
+_FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What a text says of one theme, with the customer's own words."""
 
     theme: str
@@ -46,6 +48,47 @@ def trade_of(sector: str | None) -> str | None:
     return next((TRADES[code[:size]] for size in (5, 4, 2) if code[:size] in TRADES), None)
 
 
+class TradeWords:
+    """What one trade's customers call the themes, in one language: words and expressions, met on lemmas."""
+
+    dtype = np.dtype([("themes", "u2"), ("lemma", "u8")])
+
+    def __init__(self, language: str, entries: Iterator[Mapping[str, str]]) -> None:
+        self._language = language
+        self._words: dict[str, int] = {}
+        expressions: dict[tuple[str, ...], int] = {}
+        for theme, words in chain.from_iterable(one.items() for one in entries):
+            if theme not in THEMES:
+                raise InvalidInputError(f"{theme!r} is no theme: {', '.join(THEMES)}")
+            for entry in words.split():
+                known = lemmas(entry.replace("-", " "), language)
+                if len(known) > 1:
+                    expressions[tuple(known)] = _FLAGS[theme]
+                else:
+                    self._words["".join(known)] = _FLAGS[theme]
+                self._words.setdefault(folded(entry), _FLAGS[theme])
+        self._phrases = Phrases({tuple(map(hashed, key)): flag for key, flag in expressions.items()})
+
+    def of(self, word: str) -> tuple[int, int]:
+        """The theme of one word, and its lemma's hash: 0 for a sign."""
+        if not word[:1].isalnum():
+            return 0, 0
+        base = lemma(bare(word, self._language), self._language)
+        return self._words.get(base, 0), hashed(base)
+
+    def named(self, tokens: Tokens) -> list[int]:
+        """The themes that each clause names, as flags."""
+        known = tokens.known(self)
+        flags = np.zeros(len(tokens.clause_text), np.uint16)
+        named = np.flatnonzero(known["themes"])
+        np.bitwise_or.at(flags, tokens.clause[named], known["themes"][named])
+        places = np.flatnonzero(known["lemma"])
+        part = tokens.clause[places]
+        for place, _, flag in self._phrases.found(known["lemma"][places], part):
+            flags[part[place]] |= flag
+        return [int(one) for one in flags.tolist()]
+
+
 class Vocabulary:
     """Words and expressions → themes; `folder` holds files that a firm's host wrote, if any.
 
@@ -54,52 +97,21 @@ class Vocabulary:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._read: dict[tuple[str, str | None], tuple[dict[str, str], frozenset[str]]] = {}
+        self._read: dict[tuple[str, str | None], TradeWords] = {}
         if folder:  # a file that cannot be read is told at the start, not at the first review of its trade
             for language, trade in product(("fr", "en"), sorted(set(TRADES.values()))):
-                self._of(language, trade)
+                self.of(language, trade)
 
-    def opinions(
-        self, heard: tuple[Heard, ...], language: str, stars: float | None, trade: str | None = None
-    ) -> tuple[Opinion, ...]:
-        """One opinion for each theme that the sentences name; `general` when none does.
-
-        `stars` (-1 to 1), where the customer gave a rating, weighs as much as the words.
-        """
-        said: dict[str, list[Heard]] = {}
-        for sentence in heard:
-            for theme in self.named(sentence.text, language, trade):
-                said.setdefault(theme, []).append(sentence)
-        if not said and heard:
-            said[GENERAL] = list(heard)
-        return tuple(_opinion(theme, said[theme], stars) for theme in (*THEMES, GENERAL) if theme in said)
+    def of(self, language: str, trade: str | None = None) -> TradeWords:
+        """The words of a trade, or of every trade."""
+        known = self._read.get((language, trade))
+        if known is None:
+            known = self._read[language, trade] = TradeWords(language, self._entries(language, trade))
+        return known
 
     def named(self, sentence: str, language: str, trade: str | None = None) -> set[str]:
         """The themes that a sentence names."""
-        lexicon, begins_longer = self._of(language, trade)
-        words = lemmas(sentence, language)
-        found = {lexicon[word] for word in words if word in lexicon}
-        for start, word in enumerate(words):
-            if word in begins_longer:
-                expressions = (" ".join(words[start:stop]) for stop in range(start + 2, start + _LONGEST + 1))
-                found |= {lexicon[one] for one in expressions if one in lexicon}
-        return found
-
-    def _of(self, language: str, trade: str | None) -> tuple[dict[str, str], frozenset[str]]:
-        """Each word as the lemmas that a sentence is read as; and how longer expressions begin."""
-        known = self._read.get((language, trade))
-        if known is None:
-            lexicon = {}
-            for entries in self._entries(language, trade):
-                for theme, words in entries.items():
-                    if theme not in THEMES:
-                        raise InvalidInputError(f"{theme!r} is no theme: {', '.join(THEMES)}")
-                    for entry in words.split():
-                        lexicon[" ".join(lemmas(entry.replace("-", " "), language))] = theme
-                        lexicon.setdefault(folded(entry), theme)
-            known = lexicon, frozenset(entry.partition(" ")[0] for entry in lexicon if " " in entry)
-            self._read[language, trade] = known
-        return known
+        return set(chain.from_iterable(map(themes_of, self.of(language, trade).named(cut([sentence])))))
 
     def _entries(self, language: str, trade: str | None) -> Iterator[Mapping[str, str]]:
         """What every trade shares, what this one adds, and what the host adds to either: the last word counts."""
@@ -121,7 +133,29 @@ def _of_host(path: Path) -> dict[str, Any]:
         raise InvalidInputError(f"{path} cannot be read: {error}") from error
 
 
-def _opinion(theme: str, sentences: list[Heard], stars: float | None) -> Opinion:
+@lru_cache(maxsize=1 << len(THEMES))
+def themes_of(flags: int) -> tuple[str, ...]:
+    """The themes that flags stand for, in the order of `THEMES`."""
+    return tuple(theme for theme, flag in _FLAGS.items() if flags & flag)
+
+
+def opinions(heard: Sequence[Heard], named: Sequence[int], stars: float | None) -> tuple[Opinion, ...]:
+    """One opinion for each theme that the clauses name (as flags); `general` when none does.
+
+    `stars` (-1 to 1), where the customer gave a rating, weighs as much as the words.
+    """
+    every = 0
+    for flags in named:
+        every |= flags
+    if not every:
+        return (_opinion(GENERAL, heard, stars),) if heard else ()
+    return tuple(
+        _opinion(theme, [one for one, flags in zip(heard, named, strict=True) if flags & _FLAGS[theme]], stars)
+        for theme in themes_of(every)
+    )
+
+
+def _opinion(theme: str, sentences: Sequence[Heard], stars: float | None) -> Opinion:
     score = sum(one.score for one in sentences) / len(sentences)
     if stars is not None:
         score = (score + stars) / 2

@@ -6,7 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
+from typing import Any
 
+import numpy as np
+
+from analysis.language import SMALL_WORDS
+from analysis.tokens import Tokens
 from analysis.words import folded, shortened, without_turn
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")
@@ -30,6 +36,51 @@ class _Phrases:
     never: re.Pattern[str]
     about: dict[str, re.Pattern[str]]
     asks: dict[str, re.Pattern[str]]
+    asking: re.Pattern[str]
+
+
+class Cues:
+    """Which words a clause that asks for something must hold: of each phrase, its rarest.
+
+    It asks by one word, or lacks something that is `named`.
+    """
+
+    dtype = np.dtype([("asks", "?"), ("lacks", "?"), ("named", "?")])
+
+    def __init__(self, language: str) -> None:
+        given = _given(language)
+        self._asks = _rarest(language, given["wishing"], *(given[request].get("asks", []) for request in REQUESTS))
+        self._lacks = _rarest(language, given["hinting"], given["lacking"])
+        self._named = _rarest(language, *(given[request]["about"] for request in REQUESTS))
+
+    def of(self, word: str) -> tuple[bool, bool, bool]:
+        parts = _BETWEEN.split(folded(word))
+        asks, lacks, named = (any(map(cue.fullmatch, parts)) for cue in (self._asks, self._lacks, self._named))
+        return asks, lacks, named
+
+    def held(self, tokens: Tokens) -> list[bool]:
+        """Whether each clause may ask for something: the few that do are read word by word."""
+        known = tokens.known(self)
+        flags = [np.zeros(len(tokens.clause_text), bool) for _ in range(3)]
+        for name, flag in zip(("asks", "lacks", "named"), flags, strict=True):
+            flag[tokens.clause[known[name]]] = True
+        held: list[bool] = (flags[0] | flags[1] & flags[2]).tolist()
+        return held
+
+
+def _rarest(language: str, *phrases: Collection[str]) -> re.Pattern[str]:
+    """Of each phrase one word: the longest, a small one only where there is no other."""
+    words = {
+        max(phrase.split(), key=lambda one: (len(one) > 3 and one not in SMALL_WORDS[language], len(one)))
+        for phrase in chain(*phrases)
+    }
+    return re.compile("|".join(re.escape(one).replace(r"\+", r"\w*") for one in sorted(words)))
+
+
+@lru_cache(maxsize=2)
+def cues(language: str) -> Cues:
+    """The cues of one language."""
+    return Cues(language)
 
 
 def wishes(clauses: Iterable[str], language: str) -> tuple[Wish, ...]:
@@ -44,14 +95,16 @@ def wishes(clauses: Iterable[str], language: str) -> tuple[Wish, ...]:
 def _requests(clause: str, language: str) -> list[str]:
     phrases = _phrases(language)
     words = f" {_BETWEEN.sub(' ', folded(clause)).strip()} "
-    if phrases.never.search(words):
-        return []
     wished = list(phrases.wishing.finditer(words))
-    cues = [*wished, *phrases.missing.finditer(words)]
+    hints = [*wished, *phrases.missing.finditer(words)]
+    asked = phrases.asking.search(words)
+    if not (hints or asked) or phrases.never.search(words):
+        return []
     named = [
         request
         for request in REQUESTS
-        if phrases.asks[request].search(words) or _near(cues, list(phrases.about[request].finditer(words)), words)
+        if (asked and phrases.asks[request].search(words))
+        or (hints and _near(hints, list(phrases.about[request].finditer(words)), words))
     ]
     return named or ([OTHER] if wished else [])
 
@@ -67,15 +120,19 @@ def _near(cues: Sequence[re.Match[str]], named: Sequence[re.Match[str]], words: 
 
 @lru_cache(maxsize=2)
 def _phrases(language: str) -> _Phrases:
-    text = files("analysis").joinpath("lexicons", f"wishes_{language}.toml").read_text(encoding="utf-8")
-    given = tomllib.loads(text)
+    given = _given(language)
     return _Phrases(
         wishing=_any_of(given["wishing"]),
         missing=_any_of([*given["hinting"], *given["lacking"]]),
         never=_any_of(given["never"]),
         about={request: _any_of(given[request]["about"]) for request in REQUESTS},
         asks={request: _any_of(given[request].get("asks", [])) for request in REQUESTS},
+        asking=_any_of([phrase for request in REQUESTS for phrase in given[request].get("asks", [])]),
     )
+
+
+def _given(language: str) -> dict[str, Any]:
+    return tomllib.loads(files("analysis").joinpath("lexicons", f"wishes_{language}.toml").read_text(encoding="utf-8"))
 
 
 def _any_of(phrases: Collection[str]) -> re.Pattern[str]:

@@ -7,27 +7,29 @@ from itertools import chain
 
 import simplemma
 
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"»)\s]+(?=[\"«(A-ZÀ-ÖØ-Þ0-9\U0001F300-\U0001FAFF-])|\n+|(?<=[.!?]{2})\s+")
 _CONTRASTS = (
     r"(?:mais|par contre|en revanche|cependant|toutefois|néanmoins|seul bémol"
     r"|but|however|although|though|on the other hand)\b"
 )
-_TURN = re.compile(rf"[,;]?\s+(?={_CONTRASTS})", re.I)
 _TURNING = re.compile(rf"^{_CONTRASTS}[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LETTERS = re.compile(r"[^\W_]+")
 _MOST_QUOTE = 240
-_ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=\w)", re.I)
+_ELIDED = re.compile(r"\b(?:[cdjlmnsty]|qu|jusqu|lorsqu|puisqu|quoiqu)['’](?=\w)", re.I)
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of `text`, in order; at least one, unless it is blank."""
-    return [part for part in (piece.strip() for piece in _SENTENCE.split(text)) if part]
+def _plain_letters() -> dict[int, str | None]:
+    """Latin letters without their accents, in lower case; accents that stand alone are dropped."""
+    letters: dict[int, str | None] = {0x153: "oe", 0xE6: "ae"}
+    for point in range(0xC0, 0x250):
+        parts = unicodedata.normalize("NFKD", chr(point))
+        bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
+        if bare != chr(point):
+            letters.setdefault(point, bare.lower())
+    return letters | dict.fromkeys(range(0x300, 0x370))
 
 
-def clauses(text: str) -> list[str]:
-    """The sentences of `text`, cut again where one turns: "accueil charmant" and "mais trop cher"."""
-    return [part for sentence in sentences(text) for part in _TURN.split(sentence) if part.strip()]
+PLAIN = _plain_letters()
 
 
 def without_turn(clause: str) -> str:
@@ -42,10 +44,21 @@ def shortened(quote: str) -> str:
 
 def folded(text: str) -> str:
     """Lower case and without accents, as people type in a hurry."""
-    if text.isascii():
-        return text.lower()
-    bare = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe").replace("æ", "ae"))
+    text = text.lower()
+    if text.isascii() or (text := text.translate(PLAIN)).isascii():
+        return text
+    bare = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in bare if not unicodedata.combining(letter))
+
+
+def bare(word: str, language: str) -> str:
+    """A word without what is joined to it: "l'accueil" is "accueil", "it's" is "it", "don't" is "dont"."""
+    if "'" not in word and "’" not in word:
+        return word
+    if language == "fr":
+        return _ELIDED.sub("", word).rstrip("'’")
+    first, _, rest = word.replace("’", "'").partition("'")
+    return first + rest if rest == "t" else first
 
 
 def plain(text: str) -> str:

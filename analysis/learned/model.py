@@ -5,40 +5,39 @@ Two one-against-the-rest classifiers (happy, unhappy) over naive-Bayes-weighted 
 the tables had not seen. What was measured is in docs/model-card.md.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.learned import features
-from analysis.learned.features import Batch
-from analysis.lexicon import Because, Lexicon
+from analysis.lexicon import Because, Lexicon, Weighed
+from analysis.tokens import Ints, Tokens, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 _MOST_WORDS = 8
+_LEAST = 0.02  # a word that weighs less is not shown
 _SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
-_FADED = 0.25  # of its weight: beyond sixty words the lexicon is not asked
-_UNASKED: tuple[float, Because] = (0.0, (("", 0.0),))
 # What the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen.
 _LEXICON = {"fr": 4.0, "en": 9.0}
 _IDIOM = 6.0  # and how many times more, for a text that is an expression from end to end
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One text: the probabilities of unhappy, neutral and happy, and the words that weighed most."""
+class _Sums:
+    """Happy and unhappy sums of each clause, then of each text, and what their words gave.
 
-    probabilities: tuple[float, float, float]
-    because: Because
+    `places` are the tokens that count; `given` what each gave to happy less unhappy in its text.
+    """
 
-    @property
-    def score(self) -> float:
-        return self.probabilities[POSITIVE] - self.probabilities[NEGATIVE]
+    pieces: Floats
+    places: Ints
+    given: Floats
 
 
 class Model:
@@ -48,66 +47,67 @@ class Model:
     one row per class over `evidence` and a constant.
     """
 
+    dtype = np.dtype([("hash", "u8"), ("denies", "?"), ("happy", "f4"), ("unhappy", "f4"), ("runs", "i4")])
+
     def __init__(self, language: str, tables: dict[str, npt.NDArray[Any]]) -> None:
         self.language = language
         self._words, self._runs = tables["words"], tables["runs"]
         self._scales, self._bias, self._calibration = tables["scales"], tables["bias"], tables["calibration"]
         self._lexicon = Lexicon(language)
 
-    def judge(self, texts: Sequence[str], explained: Sequence[bool]) -> list[Judged]:
-        """Each text, in order, and the words that weighed in those that are to be `explained`."""
-        return list(self._judged(texts, explained))
+    def of(self, word: str) -> tuple[int, bool, float, float, int]:
+        """What one word is to the model: its hash, and what its characters say."""
+        form = features.normal(word, self.language)
+        if not form:
+            return 0, False, 0.0, 0.0, 0
+        runs = self._runs[:, features.runs(form)]
+        happy, unhappy = runs.sum(axis=1, dtype=np.int64).tolist()
+        return hashed(form), form in features.DENYING[self.language], happy, unhappy, runs.shape[1]
 
-    def evidence(self, texts: Sequence[str]) -> Floats:
+    def judge(self, tokens: Tokens) -> tuple[Floats, Floats, list[Because]]:
+        """The probabilities of each text and of each clause, shape (count, 3), and the words that weighed in a text."""
+        sums, weighed = self._sums(tokens), self._lexicon.weigh(tokens)
+        evidence, trust = self._evidence(sums, weighed)
+        chances = probabilities(evidence, self._calibration)
+        count = len(tokens.clause_text)
+        return chances[count:], chances[:count], _because(tokens, sums, weighed, trust[count:])
+
+    def evidence(self, tokens: Tokens) -> Floats:
         """What the calibration looks at; shape (texts, 5)."""
-        sums = [self.sums(batch)[0] for batch in features.batches(texts, self.language)]
-        return evidence_of(np.concatenate(sums), texts, self._lexicon) if sums else np.zeros((0, 5))
+        evidence, _ = self._evidence(self._sums(tokens), self._lexicon.weigh(tokens))
+        return evidence[len(tokens.clause_text) :]
 
-    def sums(self, batch: Batch) -> tuple[Floats, Floats, Floats]:
-        """Happy and unhappy sums of each text; what each run of words, and of characters, gave to their difference."""
-        sums = np.tile(self._bias, (batch.count, 1)).astype(np.float64)
-        parts = []
-        channels = (
-            (self._words, batch.word_bucket, batch.word_text, self._scales[0]),
-            (self._runs, batch.run_bucket, batch.run_text, self._scales[1]),
-        )
-        for table, bucket, of, scale in channels:
-            share = scale / np.sqrt(np.maximum(1, np.bincount(of, minlength=batch.count)))
-            given = table[:, bucket]
-            for head in range(2):
-                sums[:, head] += share * np.bincount(of, weights=given[head], minlength=batch.count)
-            parts.append((given[0].astype(np.float64) - given[1]) * share[of])
-        return sums, parts[0], parts[1]
+    def _sums(self, tokens: Tokens) -> _Sums:
+        known = tokens.known(self)
+        places = np.flatnonzero(known["hash"])
+        known, part = known.take(places), tokens.clause.take(places)
+        words = np.zeros((3, len(places)), np.float32)  # happy, unhappy, how many
+        for last, bucket in features.sequences(known["hash"], known["denies"], part):
+            words[:2, last] += self._words.take(bucket, axis=1)
+            words[2, last] += 1
+        runs = np.stack((known["happy"], known["unhappy"], known["runs"]))
+        pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
+        given = np.zeros(len(places))
+        for channel, scale in ((words, self._scales[0]), (runs, self._scales[1])):
+            summed = np.stack([in_pieces(row, part, tokens) for row in channel])
+            share = scale / np.sqrt(np.maximum(1, summed[2]))
+            pieces += (summed[:2] * share).T
+            given += (channel[0] - channel[1]) * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+        return _Sums(pieces, places, given)
 
-    def _judged(self, texts: Sequence[str], explained: Sequence[bool]) -> Iterator[Judged]:
-        start = 0
-        for batch in features.batches(texts, self.language):
-            sums, from_words, from_runs = self.sums(batch)
-            part = texts[start : start + batch.count]
-            asked = explained[start : start + batch.count]
-            start += batch.count
-            chances = probabilities(evidence_of(sums, part, self._lexicon), self._calibration)
-            for row, because in zip(chances.tolist(), _because(batch, from_words, from_runs, asked), strict=True):
-                yield Judged((row[0], row[1], row[2]), because)
+    def _evidence(self, sums: _Sums, weighed: Weighed) -> tuple[Floats, Floats]:
+        """For clauses, then texts: happy minus unhappy (the lexicon's word counted in, less in long texts), its size,
+        their sum, and two signs of a piece that says little: how short it is, and that it holds no word of the lexicon.
 
-
-def evidence_of(sums: Floats, texts: Sequence[str], lexicon: Lexicon) -> Floats:
-    """Happy minus unhappy (the lexicon's word counted in, less in long texts), its size, their sum, and two signs of a
-    text that says little: how short it is, and that it holds no word of the lexicon."""
-    short = np.array([min(1.0, _SHORT / (1 + text.count(" "))) for text in texts])
-    said = [lexicon.score(text) if share >= _FADED else _UNASKED for text, share in zip(texts, short, strict=True)]
-    weight = np.array(
-        [1 + _IDIOM * _covered(text, because) ** 2 for text, (_, because) in zip(texts, said, strict=True)]
-    )
-    apart = sums[:, 0] - sums[:, 1] + _LEXICON[lexicon.language] * weight * short * [score for score, _ in said]
-    dry = short * [not score and not because for score, because in said]
-    return np.stack((apart, np.abs(apart), sums[:, 0] + sums[:, 1], short, dry), axis=1)
-
-
-def _covered(text: str, because: Because) -> float:
-    """The share of a text's words that belong to expressions of the lexicon: "C'était pas mal du tout" is nothing else,
-    and its single words would say the contrary."""
-    return min(1.0, sum(1 + said.count(" ") for said, _ in because if " " in said) / (1 + text.count(" ")))
+        And what the lexicon's word was worth. "C'était pas mal du tout" is an expression from end to end, and its
+        single words would say the contrary: there the lexicon is worth more.
+        """
+        short = np.minimum(1.0, _SHORT / np.maximum(1, weighed.words))
+        covered = np.minimum(1.0, weighed.covered / np.maximum(1, weighed.words))
+        trust = _LEXICON[self.language] * (1 + _IDIOM * covered**2) * short
+        apart = sums.pieces[:, 0] - sums.pieces[:, 1] + trust * weighed.scores
+        dry = short * (weighed.heard == 0)
+        return np.stack((apart, np.abs(apart), sums.pieces.sum(axis=1), short, dry), axis=1), trust
 
 
 def probabilities(evidence: Floats, calibration: Floats) -> Floats:
@@ -117,25 +117,21 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _because(batch: Batch, from_words: Floats, from_runs: Floats, explained: Sequence[bool]) -> Iterator[Because]:
-    """For each text the words that weighed most: what the sequences that end in a word gave, and its characters."""
-    weights = np.bincount(batch.word_at, weights=from_words, minlength=len(batch.words))
-    if len(batch.words):
-        weights += np.bincount(batch.run_at, weights=from_runs, minlength=len(batch.words))
-    of = batch.word_text[: len(batch.words)]
+def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> list[Because]:
+    """For each text the words that weighed most: the sequences that end in a word, its characters, and the lexicon."""
+    of = tokens.clause_text[tokens.clause]
+    weights = weighed.given * trust.take(of)
+    weights[sums.places] += sums.given
+    telling = np.flatnonzero(np.abs(weights) >= _LEAST)
+    weights, of = weights.take(telling), of.take(telling)
     order = np.lexsort((-np.abs(weights), of))
-    edges = np.searchsorted(of, np.arange(batch.count + 1))
-    shown = np.tanh(weights).round(2)
-    for first, last, is_asked in zip(edges[:-1].tolist(), edges[1:].tolist(), explained, strict=True):
-        if not is_asked:
-            yield ()
-            continue
-        best = order[first : min(last, first + _MOST_WORDS)]
-        pairs = zip(batch.words[best].tolist(), shown[best].tolist(), strict=True)
-        yield tuple((batch.text[start:stop], weight) for (start, stop), weight in pairs if weight)
+    edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
+    words, shown = tokens.words_of(telling[order]), np.tanh(weights[order]).round(2).tolist()
+    pairs = list(zip(words, shown, strict=True))
+    return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def shipped(language: str) -> Model:
     """The model that comes with the product; loaded once for each process."""
     with as_file(files("analysis").joinpath("models", f"{language}.npz")) as path, np.load(path) as tables:

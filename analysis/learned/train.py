@@ -10,6 +10,8 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -20,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from analysis.learned import features
 from analysis.learned.model import Floats, Model
+from analysis.tokens import cut
 
 MEASURED_ONLY = frozenset(
     {
@@ -33,7 +36,8 @@ LEFT_OUT = frozenset({"babelio", "critiqueslibres"})
 CLASSES = ("neg", "neu", "pos")
 _STRENGTH = 10.0  # of the classifiers: liblinear's C
 _SMOOTH = 0.5
-_TURN = 200  # iterations
+_ITERATIONS = 200
+_TURN = 2_000  # texts counted at a time
 
 Row = dict[str, Any]
 
@@ -78,7 +82,9 @@ def _tables(rows: Sequence[Row], language: str) -> dict[str, Any]:
         heads = []
         for head, label in enumerate(("pos", "neg")):
             ratio = _ratio(matrix, labels == label, weight)
-            fitted = LogisticRegression(C=_STRENGTH, solver="liblinear", dual=True, max_iter=_TURN, random_state=0)
+            fitted = LogisticRegression(
+                C=_STRENGTH, solver="liblinear", dual=True, max_iter=_ITERATIONS, random_state=0
+            )
             fitted.fit(matrix.multiply(ratio).tocsr(), labels == label, sample_weight=weight)
             heads.append(fitted.coef_[0] * ratio)
             bias[head] += fitted.intercept_[0]
@@ -98,22 +104,54 @@ def _ratio(matrix: Any, happy: Any, weight: Any) -> Any:
 
 def _matrices(texts: Sequence[str], language: str) -> list[Any]:
     """Counts over the root of a text's length, as the model reads them; words, then runs of characters."""
-    parts: tuple[list[Any], list[Any]] = ([], [])
-    for batch in features.batches(texts, language):
-        kinds = (
-            (batch.word_text, batch.word_bucket, features.WORD_BITS),
-            (batch.run_text, batch.run_bucket, features.CHARACTER_BITS),
-        )
-        for part, (of, bucket, bits) in zip(parts, kinds, strict=True):
-            share = 1 / np.sqrt(np.maximum(1, np.bincount(of, minlength=batch.count)))
-            part.append(sparse.csr_matrix((share[of], (of, bucket)), shape=(batch.count, 1 << bits)))
-    return [sparse.vstack(part).tocsr() for part in parts]
+    parts = [_counted(texts[start : start + _TURN], language) for start in range(0, len(texts), _TURN)]
+    return [_shared(sparse.vstack(kind).tocsr()) for kind in zip(*parts, strict=True)]
+
+
+def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
+    tokens = cut(texts)
+    known = tokens.known(_reader(language))
+    places = np.flatnonzero(known["hash"])
+    known, part = known[places], tokens.clause[places]
+    of = tokens.clause_text[part]
+    found = [(of[last], bucket) for last, bucket in features.sequences(known["hash"], known["denies"], part)]
+    owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
+    words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
+    lexemes, places = np.unique(tokens.lexeme[places], return_inverse=True)
+    runs = [features.runs(features.normal(tokens.lexemes.words[one], language)) for one in lexemes.tolist()]
+    owners = np.repeat(np.arange(len(runs)), [len(one) for one in runs])
+    of_lexeme = _sparse(owners, np.array(list(chain(*runs)), int), (len(runs), 1 << features.CHARACTER_BITS))
+    return words, _sparse(of, places, (len(texts), len(runs))) @ of_lexeme
+
+
+def _sparse(rows: Any, columns: Any, shape: tuple[int, int]) -> Any:
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+
+
+def _shared(matrix: Any) -> Any:
+    return sparse.diags(1 / np.sqrt(np.maximum(1, np.asarray(matrix.sum(axis=1)).ravel()))) @ matrix
+
+
+@lru_cache(maxsize=2)
+def _reader(language: str) -> Model:
+    """A model that knows no word yet: what it sees of a text is what the trained one will."""
+    return Model(language, _blank())
+
+
+def _blank() -> dict[str, Any]:
+    return {
+        "words": np.zeros((2, 1 << features.WORD_BITS), np.int8),
+        "runs": np.zeros((2, 1 << features.CHARACTER_BITS), np.int8),
+        "scales": np.ones(2),
+        "bias": np.zeros(2),
+        "calibration": np.zeros((3, 6)),
+    }
 
 
 def _calibration(rows: Sequence[Row], language: str, tables: dict[str, Any]) -> Floats:
     """Three rows of weights, fitted on rows that the tables have not seen, each source with the same say."""
     model = Model(language, {**tables, "calibration": np.zeros((3, 6))})
-    evidence = model.evidence([row["text"] for row in rows])
+    evidence = model.evidence(cut([row["text"] for row in rows]))
     sizes = Counter(row["source"] for row in rows)
     weight = np.array([max(50, sizes[row["source"]]) ** -0.5 for row in rows])
     labels = np.array([CLASSES.index(row["label"]) for row in rows])

@@ -11,7 +11,7 @@ from analysis.alerts import History
 from analysis.report import Week
 from analysis.rollups import Sums
 from analysis.themes import SHIPPED, Vocabulary, trade_of
-from analysis.words import sentences
+from analysis.tokens import sentences
 from vigie.errors import InvalidInputError
 
 TODAY = date(2026, 11, 22)

@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from analysis import evaluation, language, reading, sentiment
 from analysis.learned import features, train
 from analysis.learned.model import shipped
 from analysis.lexicon import Lexicon
+from analysis.tokens import cut
 from tests.pipeline import SHARED
 
 SIGNS = {"+": "positive", "-": "negative", "=": "neutral"}
@@ -58,11 +60,13 @@ def test_a_text_that_turns_gives_each_theme_its_own_words():
 @pytest.mark.parametrize("spoken", ["fr", "en"])
 def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     texts = ["Très bon, parfait !", "", "Awful.\n\nNever again :(", "😍", "é" * 300, "a b c " * 3_000]
-    together = shipped(spoken).judge(texts, [True] * len(texts))
-    alone = [shipped(spoken).judge([text], [True])[0] for text in texts]
-    assert [one.because for one in together] == [one.because for one in alone]
-    assert [one.score for one in together] == pytest.approx([one.score for one in alone])
-    assert all(abs(sum(one.probabilities) - 1) < 1e-9 for one in together)
+    model = shipped(spoken)
+    together, parts, because = model.judge(cut(texts))
+    alone = [model.judge(cut([text])) for text in texts]
+    assert because == [one[0] for _, _, one in alone]
+    assert np.allclose(together, np.concatenate([whole for whole, _, _ in alone]))
+    assert np.allclose(parts, np.concatenate([clauses for _, clauses, _ in alone]))
+    assert np.allclose(together.sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +78,28 @@ def test_hostile_texts_are_read(text):
     assert -1 <= read.score <= 1
 
 
+@given(st.lists(st.text(max_size=300), max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
+    tokens = cut(texts)
+    assert all((np.diff(one) >= 0).all() for one in (tokens.clause, tokens.clause_text))
+    for at, text in enumerate(tokens.texts):
+        spans = [(tokens.starts[n], tokens.stops[n]) for n in np.flatnonzero(tokens.clause_text == at)]
+        assert "".join(text[start:stop] for start, stop in spans) == text
+    for at in range(len(texts)):
+        kept = np.arange(len(texts)) == at
+        assert tokens.only(kept).clauses() == cut([texts[at]]).clauses()
+
+
 @given(st.text(max_size=300))
 @settings(max_examples=50, deadline=None)
 def test_features_lie_within_their_tables(text):
-    for batch in features.batches([text, "bon pain"], "fr"):
-        assert batch.word_bucket.max(initial=0) < 1 << features.WORD_BITS
-        assert batch.run_bucket.max(initial=0) < 1 << features.CHARACTER_BITS
-        assert set(batch.word_text.tolist()) <= {0, 1}
+    tokens = cut([text, "bon pain"])
+    known = tokens.known(shipped("fr"))
+    for last, bucket in features.sequences(known["hash"], known["denies"], tokens.clause):
+        assert len(last) == len(bucket)
+        assert bucket.max(initial=0) < 1 << features.WORD_BITS
+    assert max(features.runs(features.normal(text, "fr")), default=0) < 1 << features.CHARACTER_BITS
 
 
 @pytest.mark.parametrize(
@@ -101,11 +120,11 @@ def test_other_languages_are_left_alone(text, spoken):
 
 def test_the_words_that_weighed_do_weigh():
     text = "Accueil froid mais pain délicieux, vraiment délicieux, je recommande"
-    heard = sentiment.engine_for("fr").judge([text])[0]
+    without = text.replace("délicieux", "").replace("recommande", "")
+    heard, less = sentiment.judge(sentiment.engine_for("fr"), [text, without])
     strongest = max(heard.because, key=lambda pair: abs(pair[1]))[0]
-    without = sentiment.engine_for("fr").judge([text.replace("délicieux", "").replace("recommande", "")])[0]
-    assert strongest in {"delicieux", "recommande"}
-    assert without.score < heard.score - 0.3
+    assert strongest in {"délicieux", "recommande"}
+    assert less.score < heard.score - 0.3
 
 
 def test_the_lexicon_turns_what_is_denied():

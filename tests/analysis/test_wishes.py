@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.tokens import clauses
 from analysis.wishes import wishes
-from analysis.words import clauses
 
 CASES = [
     [part.strip() for part in line.split("|")]

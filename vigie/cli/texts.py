@@ -110,7 +110,7 @@ def _reading(one: Any) -> dict[str, Any]:
         "score": one.score,
         "confidence": one.confidence,
         "mixed": one.mixed,
-        "themes": [asdict(opinion) for opinion in one.themes],
+        "themes": [opinion._asdict() for opinion in one.themes],
         "because": [list(pair) for pair in one.because],
         "wishes": [asdict(wish) for wish in one.wishes],
         "contradicts": one.contradicts,

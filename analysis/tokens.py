@@ -1,0 +1,321 @@
+"""Texts cut into words, signs and emoji, once for all who read them: columns, one row a token.
+
+A word is met many times: what is to be known of it is worked out the first time (`Column`), and from then on a batch of
+texts is read by whole arrays. Clauses are runs of tokens, so a clause costs nothing beside the text that holds it.
+"""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain, pairwise
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+MOST_TEXT = 20_000  # characters of one text that are read
+_MOST_LEXEMES = 300_000  # words with what is known of them, some 100 MB; beyond, all are forgotten
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Records = npt.NDArray[Any]
+Values = npt.NDArray[Any]
+
+# Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
+_TOKEN = re.compile(
+    r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
+)
+_ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
+_ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
+_OPENING = frozenset("\"«(-“'")
+_CONTRASTS = frozenset(
+    "mais cependant toutefois neanmoins néanmoins but however although though "
+    "par~contre en~revanche seul~bémol seul~bemol other~hand".split()
+)
+_TURNING = frozenset(one for one in _CONTRASTS if "~" not in one)
+_PAIRS = tuple(one.split("~") for one in sorted(_CONTRASTS) if "~" in one)
+
+_SHAPE = np.dtype(
+    [
+        ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"), ("closes", "?"),
+        ("opens", "?"), ("turns", "?"), ("first", "i1"), ("second", "i1"),
+    ]
+)  # fmt: skip
+
+
+class Says(Protocol):
+    """What is to be known of a lexeme: a record of `dtype`."""
+
+    dtype: np.dtype[Any]
+
+    def of(self, word: str) -> Any:
+        """The record of one word, in lower case, without the space after it."""
+
+
+class Column:
+    """What `Says` tells of each lexeme, worked out when a text first holds it."""
+
+    def __init__(self, says: Says, words: Sequence[str]) -> None:
+        self._says, self._words = says, words
+        self._records = np.zeros(0, says.dtype)
+        self._known = np.zeros(0, bool)
+
+    def at(self, lexemes: Ints) -> Records:
+        if len(self._known) < len(self._words):
+            self._grow(2 * len(self._words))
+        known = self._known.take(lexemes)
+        for one in set() if known.all() else set(lexemes[~known].tolist()):
+            self._records[one] = self._says.of(self._words[one])
+            self._known[one] = True
+        return self._records.take(lexemes)
+
+    def _grow(self, size: int) -> None:
+        more = size - len(self._known)
+        self._records = np.concatenate((self._records, np.zeros(more, self._says.dtype)))
+        self._known = np.concatenate((self._known, np.zeros(more, bool)))
+
+
+class _Numbers(dict[str, int]):
+    def __init__(self, add: Callable[[str], int]) -> None:
+        self._add = add
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = self._add(token)
+        return number
+
+
+class Lexemes:
+    """Tokens as they stand, each numbered once, with the columns of what is known of them."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.words: list[str] = []
+        self._numbers = _Numbers(self._add)
+        self._columns: dict[Says, Column] = {}
+        self._shapes = np.zeros(1024, _SHAPE)
+
+    def __len__(self) -> int:
+        return len(self.shown)
+
+    def numbers(self, tokens: Sequence[str]) -> Ints:
+        """The number of each token."""
+        return np.fromiter(map(self._numbers.__getitem__, tokens), np.int64, len(tokens))
+
+    def shapes(self, numbers: Ints) -> Records:
+        return self._shapes.take(numbers)
+
+    def column(self, says: Says) -> Column:
+        known = self._columns.get(says)
+        if known is None:
+            known = self._columns[says] = Column(says, self.words)
+        return known
+
+    def _add(self, token: str) -> int:
+        number = len(self.shown)
+        shown = token.rstrip()
+        self.shown.append(shown)
+        self.words.append(shown.lower())
+        if number >= len(self._shapes):
+            self._shapes = np.concatenate((self._shapes, np.zeros(number, _SHAPE)))
+        self._shapes[number] = _shape(token, shown)
+        return number
+
+
+def _shape(token: str, shown: str) -> tuple[int | bool, ...]:
+    first = shown[:1]
+    ends = first in _ENDING and bool(first)
+    word = shown.lower()
+    opens = bool(first) and (first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300")
+    pair = [0, 0]
+    for place in range(2):
+        pair[place] = next((number for number, said in enumerate(_PAIRS, start=1) if said[place] == word), 0)
+    return (
+        len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
+        first in _CLOSING and len(shown) == 1, opens, word in _TURNING, *pair,
+    )  # fmt: skip
+
+
+_here = threading.local()
+
+
+def lexemes() -> Lexemes:
+    """This thread's."""
+    known: Lexemes | None = getattr(_here, "lexemes", None)
+    if known is None or len(known) > _MOST_LEXEMES:
+        known = _here.lexemes = Lexemes()
+    return known
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The tokens of `texts`, in order: the lexeme of each, and which clause holds it.
+
+    Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
+    in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it.
+    """
+
+    texts: Sequence[str]
+    lexemes: Lexemes
+    lexeme: Ints
+    clause: Ints
+    clause_text: Ints
+    starts: Ints
+    stops: Ints
+    turned: Bools
+    begins: Bools
+
+    def known(self, says: Says) -> Records:
+        """What `says` tells of each token."""
+        return self.lexemes.column(says).at(self.lexeme)
+
+    def words_of(self, places: Ints) -> list[str]:
+        """How the tokens at `places` are written, in lower case."""
+        words = self.lexemes.words
+        return [words[one] for one in self.lexeme[places].tolist()]
+
+    def clauses(self) -> list[str]:
+        """Each clause as it stands, without the space around it and the comma before the turn."""
+        return [
+            self.texts[text][start:stop].strip().rstrip(",;").rstrip()
+            for text, start, stop in zip(
+                self.clause_text.tolist(), self.starts.tolist(), self.stops.tolist(), strict=True
+            )
+        ]
+
+    def only(self, kept: Bools) -> "Tokens":
+        """The same of some of the texts: of those where `kept` is true."""
+        if kept.all():
+            return self
+        clauses = kept[self.clause_text]
+        tokens = clauses[self.clause]
+        text_number, clause_number = np.cumsum(kept) - 1, np.cumsum(clauses) - 1
+        return Tokens(
+            [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
+            self.lexemes, self.lexeme[tokens], clause_number[self.clause[tokens]],
+            text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
+            self.turned[clauses], self.begins[clauses],
+        )  # fmt: skip
+
+
+def cut(texts: Sequence[str]) -> Tokens:
+    """The tokens of `texts`; of each, its first 20,000 characters."""
+    texts = [_composed(text[:MOST_TEXT]) for text in texts]
+    found = [_TOKEN.findall(_without_addresses(text)) for text in texts]
+    known = lexemes()
+    lexeme = known.numbers(list(chain.from_iterable(found)))
+    shapes = known.shapes(lexeme)
+    of = np.repeat(np.arange(len(texts)), [len(one) for one in found])
+    begins, turns = _boundaries(shapes, of)
+    starts = begins | turns
+    first = np.flatnonzero(starts)
+    clause_text = of[first]
+    after = np.cumsum(shapes["size"])
+    before = after - shapes["size"]
+    base = np.zeros(len(texts) + 1, np.int64)
+    base[1:] = np.cumsum([len(text) for text in texts])
+    stops = np.append(before[first[1:]], after[-1:])
+    return Tokens(
+        texts, known, lexeme, np.cumsum(starts) - 1, clause_text, before[first] - base[clause_text],
+        stops - base[clause_text], _turning(shapes, of)[first], begins[first],
+    )  # fmt: skip
+
+
+def clauses(text: str) -> list[str]:
+    """The sentences of `text`, cut again where one turns: "accueil charmant" and "mais trop cher"."""
+    return [clause for clause in cut([text]).clauses() if clause]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, in order; at least one, unless it is blank."""
+    tokens = cut([text])
+    edges = [*tokens.starts[tokens.begins].tolist(), None]
+    found = (tokens.texts[0][start:stop].strip() for start, stop in pairwise(edges))
+    return [sentence for sentence in found if sentence]
+
+
+def _without_addresses(text: str) -> str:
+    if "@" in text or "://" in text or "www." in text:
+        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
+    return text
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _boundaries(shapes: Records, of: Ints) -> tuple[Bools, Bools]:
+    """Before which tokens a sentence begins, and before which a sentence turns."""
+    begins = np.ones(len(of), bool)
+    begins[1:] = of[1:] != of[:-1]
+    ends, surely = shapes["ends"].copy(), shapes["surely"].copy()
+    for _ in range(2):  # "Merci !")
+        closed = shapes["closes"][1:] & ~shapes["spaced"][:-1]
+        ends[1:] |= closed & ends[:-1]
+        surely[1:] |= closed & surely[:-1]
+    spaced, opens = shapes["spaced"][:-1], shapes["opens"][1:]
+    ended = shapes["newline"][:-1] | (spaced & ends[:-1] & (opens | surely[:-1]))
+    turns = np.zeros(len(of), bool)
+    turns[1:] = spaced & _turning(shapes, of)[1:] & ~begins[1:]
+    begins[1:] |= ended
+    return begins, turns & ~begins
+
+
+def _turning(shapes: Records, of: Ints) -> Bools:
+    """Which tokens are words of contrast, or the first of two that are one together."""
+    turning = shapes["turns"].copy()
+    turning[:-1] |= (shapes["first"][:-1] > 0) & (shapes["first"][:-1] == shapes["second"][1:]) & (of[1:] == of[:-1])
+    return np.asarray(turning, bool)
+
+
+def in_pieces(values: Values, part: Ints, tokens: Tokens) -> npt.NDArray[np.float64]:
+    """Values of tokens, whose clauses are `part`, summed by clause, then by text."""
+    by_clause = np.bincount(part, weights=values, minlength=len(tokens.clause_text))
+    by_text = np.bincount(tokens.clause_text, weights=by_clause, minlength=len(tokens.texts))
+    return np.concatenate((by_clause, by_text)).astype(np.float64)
+
+
+class Phrases:
+    """Finds runs of words in a sequence of hashes, the longest first, each word in one phrase at most.
+
+    `entries`: hashes of the words → value.
+    """
+
+    def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
+        self._entries = entries
+        self._longest: dict[tuple[int, ...], int] = {}
+        for key in entries:
+            self._longest[key[:2]] = max(len(key), self._longest.get(key[:2], 0))
+        self._likely = np.zeros(1 << 20, bool)
+        firsts = np.array(list(self._longest), np.uint64).reshape(-1, 2)
+        self._likely[_paired(firsts[:, 0], firsts[:, 1])] = True
+
+    def found(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int, Any]]:
+        """(place, length, value) of each phrase that lies in one `part`."""
+        likely = np.flatnonzero(self._likely.take(_paired(hashes[:-1], hashes[1:])) & (part[1:] == part[:-1]))
+        met, free = [], 0
+        for place in likely.tolist():
+            if place < free:
+                continue
+            pair = (int(hashes[place]), int(hashes[place + 1]))
+            longest = self._longest.get(pair, 0)
+            for length in range(longest, 1, -1):
+                if place + length > len(part) or part[place + length - 1] != part[place]:
+                    continue
+                value = self._entries.get(tuple(hashes[place : place + length].tolist()))
+                if value is not None:
+                    met.append((place, length, value))
+                    free = place + length
+                    break
+        return met
+
+
+def _paired(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> Ints:
+    return ((first * np.uint64(31) + second) >> np.uint64(44)).astype(np.int64)
+
+
+def hashed(word: str) -> int:
+    """A number of 64 bits for a word, the same in every process; never 0."""
+    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") | 1
