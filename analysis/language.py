@@ -1,10 +1,13 @@
-"""French, English or other: by the small words that every sentence holds, or else by the dictionary."""
+"""French, English or other: by what each word and its characters say, and by the small words of other languages."""
 
-import re
-from typing import Literal
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
-import simplemma
+import numpy.typing as npt
 
 from analysis.tokens import Tokens, cut
 
@@ -40,25 +43,46 @@ _OTHERS = frozenset(
     """.split()
 ) - _FRENCH - _ENGLISH  # fmt: skip
 SMALL_WORDS = {"fr": _FRENCH, "en": _ENGLISH}
-_ACCENTS = re.compile(r"[àâçéèêëîïôùûœ]", re.I)
 _ELIDED = ("l'", "d'", "j'", "c'", "n'", "s'", "m'", "qu'")
+BITS = 16
+MODEL = Path(str(files("analysis").joinpath("models", "language.npz")))
+_RUNS = (1, 2, 3, 4)  # characters
+_LONGEST = 30  # letters of one word
+_CLEAR = 1.5  # log-odds between French and English from which nothing else is asked
 
 
 class _Small:
-    """What one word tells of the language."""
+    """What one word tells of the language; `french` is the log-odds of French against English."""
 
-    dtype = np.dtype([("word", "?"), ("latin", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("accents", "i2")])
+    dtype = np.dtype([("word", "?"), ("latin", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("french", "f4")])
 
-    def of(self, word: str) -> tuple[bool, bool, bool, bool, bool, int]:
+    def of(self, word: str) -> tuple[bool, bool, bool, bool, bool, float]:
         word = word.replace("’", "'")
         if not word[:1].isalpha():
-            return False, False, False, False, False, 0
+            return False, False, False, False, False, 0.0
         latin = word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
         french = word in _FRENCH or word.startswith(_ELIDED)
-        return True, latin, french, word in _ENGLISH, word in _OTHERS, len(_ACCENTS.findall(word))
+        weights, scale = _weights()
+        odds = float(weights[buckets(word)].sum(dtype=int) * scale)
+        english = word in _ENGLISH
+        # Titles and names of the other language stand in any text, its small words do not.
+        return True, latin, french, english, word in _OTHERS, 2 * odds if french or english else odds
 
 
 _SMALL = _Small()
+
+
+def buckets(word: str) -> list[int]:
+    """Where the weights of a word and of its runs of characters are kept."""
+    padded = f"^{word[:_LONGEST]}$"
+    runs = {padded[start : start + size] for size in _RUNS for start in range(len(padded) - size + 1)}
+    return [crc32(run.encode("utf-8", "surrogatepass")) >> (32 - BITS) for run in sorted(runs | {f"={word}"})]
+
+
+@lru_cache(maxsize=1)
+def _weights() -> tuple[npt.NDArray[Any], float]:
+    with np.load(MODEL) as model:
+        return model["weights"], float(model["scale"])
 
 
 def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "fr") -> Language:
@@ -70,31 +94,19 @@ def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr",
     """The language of each text; a `hint` of the source settles what the words leave open."""
     known = tokens.known(_SMALL)
     of = tokens.clause_text[tokens.clause]
-    names = ("word", "latin", "fr", "en", "other", "accents")
-    counted = np.stack([np.bincount(of, weights=known[name], minlength=len(tokens.texts)) for name in names], axis=1)
+    words, latin, small_french, small_english, others, french = (
+        np.bincount(of, weights=known[name], minlength=len(tokens.texts)) for name in _SMALL.dtype.names or ()
+    )
+    # Another alphabet, or more small words of others than of French or English.
+    ours = np.maximum(small_french, small_english)
+    foreign = ((latin * 2 < words) | (others >= np.maximum(2, ours + 1))).tolist()
     return [
-        _decided([int(one) for one in row], hint, default, text)
-        for row, hint, default, text in zip(counted.tolist(), hints, defaults, tokens.texts, strict=True)
+        OTHER if elsewhere else _decided(odds, hint, default)
+        for elsewhere, odds, hint, default in zip(foreign, french.tolist(), hints, defaults, strict=True)
     ]
 
 
-def _decided(counts: list[int], hint: str | None, default: Literal["fr", "en"], text: str) -> Language:
-    words, latin, french, english, others, accents = counts
-    # Another alphabet, or more small words of others than of French or English.
-    if latin * 2 < words or others >= max(2, max(french, english) + 1):
-        return OTHER
-    french += min(2, accents)
-    if french != english and max(french, english) >= 2:
-        return "fr" if french > english else "en"
-    if hint in {"fr", "en"}:
-        return hint  # type: ignore[return-value] # narrowed just above
-    if french != english:
-        return "fr" if french > english else "en"
-    return _by_dictionary(re.findall(r"[^\W\d_]+", text.lower())[:30], default)
-
-
-def _by_dictionary(words: list[str], default: Literal["fr", "en"]) -> Language:
-    known = {language: sum(simplemma.is_known(word, lang=language) for word in words) for language in ("fr", "en")}
-    if known["fr"] == known["en"]:
-        return default
-    return "fr" if known["fr"] > known["en"] else "en"
+def _decided(odds: float, hint: str | None, default: Literal["fr", "en"]) -> Language:
+    if abs(odds) >= _CLEAR:
+        return "fr" if odds > 0 else "en"
+    return "fr" if hint == "fr" else "en" if hint == "en" else default

@@ -24,13 +24,14 @@ THEMES = (
     "trust",
 )  # fmt: skip
 GENERAL = "general"
+NONE = "none"  # in a file of words: those that name no theme in this trade, though they do in others
 # Trades that have words of their own, by the beginning of the NAF code; the longest beginning counts.
 TRADES = {
     "56": "restaurant", "55": "hotel", "45": "garage", "96.02": "hairdresser", "96.04": "hairdresser", "47": "shop",
     "47.91": "online_shop", "41": "craftsman", "42": "craftsman", "43": "craftsman", "25": "craftsman",
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
-_FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)}
+_FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
 
 
 class Opinion(NamedTuple):
@@ -58,7 +59,7 @@ class TradeWords:
         self._words: dict[str, int] = {}
         expressions: dict[tuple[str, ...], int] = {}
         for theme, words in chain.from_iterable(one.items() for one in entries):
-            if theme not in THEMES:
+            if theme not in _FLAGS:
                 raise InvalidInputError(f"{theme!r} is no theme: {', '.join(THEMES)}")
             for entry in words.split():
                 known = lemmas(entry.replace("-", " "), language)
@@ -79,13 +80,14 @@ class TradeWords:
     def named(self, tokens: Tokens) -> list[int]:
         """The themes that each clause names, as flags."""
         known = tokens.known(self)
-        flags = np.zeros(len(tokens.clause_text), np.uint16)
-        named = np.flatnonzero(known["themes"])
-        np.bitwise_or.at(flags, tokens.clause[named], known["themes"][named])
         places = np.flatnonzero(known["lemma"])
-        part = tokens.clause[places]
-        for place, _, flag in self._phrases.found(known["lemma"][places], part):
+        themes, part = known["themes"].take(places), tokens.clause.take(places)
+        flags = np.zeros(len(tokens.clause_text), np.uint16)
+        for place, length, flag in self._phrases.found(known["lemma"].take(places), part):
             flags[part[place]] |= flag
+            themes[place : place + length] = 0  # "rapport qualité-prix" is of the price, not of the quality
+        named = np.flatnonzero(themes)
+        np.bitwise_or.at(flags, part[named], themes[named])
         return [int(one) for one in flags.tolist()]
 
 
@@ -156,12 +158,12 @@ def opinions(heard: Sequence[Heard], named: Sequence[int], stars: float | None) 
 
 
 def _opinion(theme: str, sentences: Sequence[Heard], stars: float | None) -> Opinion:
-    score = sum(one.score for one in sentences) / len(sentences)
+    telling, score = sentences[0], sum([one.score for one in sentences]) / len(sentences)
     if stars is not None:
         score = (score + stars) / 2
-    telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
-    label = telling.label if len(sentences) == 1 and stars is None else label_of(score)
-    return Opinion(theme, label, round(score, 3), shortened(without_turn(telling.text)))
+    if len(sentences) > 1:
+        telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
+    return Opinion(theme, label_of(score), round(score, 3), shortened(without_turn(telling.text)))
 
 
 SHIPPED = Vocabulary()

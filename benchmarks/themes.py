@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis import reading
+from analysis.reading import Asked, Reading
+from analysis.sentiment import label_of
 from analysis.themes import SHIPPED
 
 # Which of our themes a set's category means, by how it begins; what is not here means none of them.
@@ -29,30 +32,55 @@ SETS = {
 
 
 def table(folder: Path, language: str) -> list[str]:
-    """Micro-averaged precision, recall and F1 on sentences of the test splits, or of dev where a set has no test."""
-    lines = ["| set | sentences | precision | recall | F1 |", "|---|---|---|---|---|"]
+    """Micro-averaged precision, recall and F1 of themes, and how often what is said of one is read as its label says.
+
+    On sentences of the test splits, or of dev where a set has no test. Polarity is of the labels' own themes, found or
+    not, over happy, neutral and unhappy; themes that a sentence both praises and blames are left out.
+    """
+    lines = [
+        "| set | sentences | precision | recall | F1 | polarity | if all were happy |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, (trade, themes) in SETS.items():
         rows = list(_rows(folder, language, name))
         if not rows:
             continue
         told = frozenset(themes.split())
         seen: Counter[str] = Counter()
-        for text, meant in rows:
+        read = reading.read_all([Asked(text, hint=language, default=language, trade=trade) for text, _ in rows])
+        for (text, opinions), one in zip(rows, read, strict=True):
             found = SHIPPED.named(text, language, trade) & told
-            seen.update(both=len(found & meant & told), found=len(found), meant=len(meant & told))
+            meant = {theme for category, _ in opinions if (theme := _meant(category))} & told
+            seen.update(both=len(found & meant), found=len(found), meant=len(meant))
+            seen.update(_judged(opinions, one))
         precision, recall = seen["both"] / seen["found"], seen["both"] / seen["meant"]
         f1 = 2 * precision * recall / (precision + recall)
-        lines.append(f"| {name} | {len(rows)} | {100 * precision:.1f} | {100 * recall:.1f} | {100 * f1:.1f} |")
+        figures = (precision, recall, f1, seen["right"] / seen["judged"], seen["happy"] / seen["judged"])
+        lines.append(f"| {name} | {len(rows)} | {' | '.join(f'{100 * one:.1f}' for one in figures)} |")
     return lines
 
 
-def _rows(folder: Path, language: str, name: str) -> Iterator[tuple[str, set[str]]]:
+def _judged(opinions: list[tuple[str, str]], read: Reading) -> Counter[str]:
+    """How many of the labelled categories are read as they are labelled: by what is said of their theme, or of all."""
+    said = {one.theme: one.label for one in read.themes}
+    labels: dict[str, set[str]] = {}
+    for category, label in opinions:
+        labels.setdefault(category, set()).add(label)
+    clear = {category: one.pop() for category, one in labels.items() if len(one) == 1 and one <= {"neg", "neu", "pos"}}
+    seen = Counter(judged=len(clear))
+    for category, label in clear.items():
+        theirs = said.get(_meant(category) or "", label_of(read.score))
+        seen.update(right=int(theirs.startswith(label)), happy=int(label == "pos"))
+    return seen
+
+
+def _rows(folder: Path, language: str, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     with gzip.open(folder / f"aspects_{language}_sentences.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [row for row in map(json.loads, lines) if row["source"] == name]
     split = "test" if sum(row["split"] == "test" for row in rows) > 1 else "dev"
     for row in rows:
         if row["split"] == split:
-            yield row["text"], {theme for category, _ in row["opinions"] if (theme := _meant(category.lower()))}
+            yield row["text"], [(category.lower(), label) for category, label in row["opinions"]]
 
 
 def _meant(category: str) -> str | None:

@@ -34,7 +34,7 @@ MEASURED_ONLY = frozenset(
 # Book reviews taught little and cost a point on every other trade (docs/model-card.md).
 LEFT_OUT = frozenset({"babelio", "critiqueslibres"})
 CLASSES = ("neg", "neu", "pos")
-_STRENGTH = 10.0  # of the classifiers: liblinear's C
+_STRENGTH = 30.0  # of the classifiers: liblinear's C
 _SMOOTH = 0.5
 _ITERATIONS = 200
 _TURN = 2_000  # texts counted at a time
