@@ -22,7 +22,7 @@ Because = tuple[tuple[str, float], ...]
 Floats = npt.NDArray[np.float64]
 
 _REACH = 3  # words that a negation reaches over
-_TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.6, 1.3
+_TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own
 _STOPS = frozenset(",;()") | frozenset(".!?…")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
@@ -87,21 +87,19 @@ class Lexicon:
     def weigh(self, tokens: Tokens) -> Weighed:
         """What it says of every clause and text."""
         known = tokens.known(self)
-        places = np.flatnonzero(known["role"])
+        places = np.flatnonzero((known["role"] > 0) & ~tokens.named)
         known, part = known.take(places), tokens.clause.take(places)
         values = known["value"] * _changed(known, part)
         inside = np.zeros(len(places))
         for place, length, value in self._phrases.found(known["lemma"], part):
             values[place : place + length] = value / length
             inside[place : place + length] = 1
-        values *= _contrast(tokens)[part]
+        weight = contrast(tokens)
         told = known["role"] == _WORD
-        sums = in_pieces(values, part, tokens)
-        # A clause alone is not what comes before the turn.
-        sums[: len(tokens.clause_text)] /= np.where(_damped(tokens), _BEFORE, 1)
+        sums = in_pieces(values, part, tokens, weight)
         size = np.sqrt(sums**2 + _EVEN)
         given = np.zeros(len(tokens.lexeme))
-        given[places] = values / size[len(tokens.clause_text) :][tokens.clause_text[part]]
+        given[places] = weight[part] * values / size[len(tokens.clause_text) :][tokens.clause_text[part]]
         counts = (in_pieces(one, part, tokens) for one in (told, inside, values != 0))
         return Weighed(given, sums / size, *counts)
 
@@ -134,16 +132,11 @@ def _changed(known: Records, part: Ints) -> Floats:
     return np.where(denied, factor * _TURNED, factor)
 
 
-def _damped(tokens: Tokens) -> npt.NDArray[np.bool_]:
-    """The clauses after which their sentence turns."""
+def contrast(tokens: Tokens) -> Floats:
+    """What each clause weighs in its text: less before "mais", more after."""
     damped = np.zeros(len(tokens.clause_text), bool)
     damped[:-1] = tokens.turned[1:] & ~tokens.begins[1:]
-    return damped
-
-
-def _contrast(tokens: Tokens) -> Floats:
-    """What a clause weighs in its text: less before "mais", more after."""
-    return np.where(tokens.turned, _AFTER, 1.0) * np.where(_damped(tokens), _BEFORE, 1.0)
+    return np.where(tokens.turned, _AFTER, 1.0) * np.where(damped, _BEFORE, 1.0)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from analysis.words import bare
+
 MOST_TEXT = 20_000  # characters of one text that are read
 _MOST_LEXEMES = 300_000  # words with what is known of them, some 100 MB; beyond, all are forgotten
 
@@ -38,10 +40,20 @@ _CONTRASTS = frozenset(
 _TURNING = frozenset(one for one in _CONTRASTS if "~" not in one)
 _PAIRS = tuple(one.split("~") for one in sorted(_CONTRASTS) if "~" in one)
 
+# What a name follows: "Garage Parfait" is not perfect by that.
+_NAMING = frozenset(
+    "hotel hôtel garage salon restaurant resto chez docteur dr doctor madame mme mlle monsieur mr mrs ms miss boutique "
+    "magasin pizzeria brasserie boulangerie pâtisserie bistrot café bar pub auberge camping gîte domaine château "
+    "agence cabinet clinique société entreprise rue avenue boulevard place street road shop store burger pizza "
+    "cocktail salade tarte menu".split()
+)
+_JOINING = frozenset("et de du des la le les and of the &".split())
+
 _SHAPE = np.dtype(
     [
         ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"), ("closes", "?"),
-        ("opens", "?"), ("turns", "?"), ("first", "i1"), ("second", "i1"),
+        ("opens", "?"), ("turns", "?"), ("first", "i1"), ("second", "i1"), ("word", "?"),
+        ("title", "?"), ("naming", "?"), ("joining", "?"),
     ]
 )  # fmt: skip
 
@@ -134,7 +146,8 @@ def _shape(token: str, shown: str) -> tuple[int | bool, ...]:
         pair[place] = next((number for number, said in enumerate(_PAIRS, start=1) if said[place] == word), 0)
     return (
         len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
-        first in _CLOSING and len(shown) == 1, opens, word in _TURNING, *pair,
+        first in _CLOSING and len(shown) == 1, opens, word in _TURNING, *pair, first.isalnum(), shown.istitle(),
+        bare(word, "fr") in _NAMING, word in _JOINING,
     )  # fmt: skip
 
 
@@ -155,12 +168,14 @@ class Tokens:
 
     Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
     in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it.
+    `named`: the tokens that belong to a name.
     """
 
     texts: Sequence[str]
     lexemes: Lexemes
     lexeme: Ints
     clause: Ints
+    named: Bools
     clause_text: Ints
     starts: Ints
     stops: Ints
@@ -194,7 +209,7 @@ class Tokens:
         text_number, clause_number = np.cumsum(kept) - 1, np.cumsum(clauses) - 1
         return Tokens(
             [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
-            self.lexemes, self.lexeme[tokens], clause_number[self.clause[tokens]],
+            self.lexemes, self.lexeme[tokens], clause_number[self.clause[tokens]], self.named[tokens],
             text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
             self.turned[clauses], self.begins[clauses],
         )  # fmt: skip
@@ -217,8 +232,9 @@ def cut(texts: Sequence[str]) -> Tokens:
     base = np.zeros(len(texts) + 1, np.int64)
     base[1:] = np.cumsum([len(text) for text in texts])
     stops = np.append(before[first[1:]], after[-1:])
+    clause = np.cumsum(starts) - 1
     return Tokens(
-        texts, known, lexeme, np.cumsum(starts) - 1, clause_text, before[first] - base[clause_text],
+        texts, known, lexeme, clause, _named(shapes, clause), clause_text, before[first] - base[clause_text],
         stops - base[clause_text], _turning(shapes, of)[first], begins[first],
     )  # fmt: skip
 
@@ -270,10 +286,30 @@ def _turning(shapes: Records, of: Ints) -> Bools:
     return np.asarray(turning, bool)
 
 
-def in_pieces(values: Values, part: Ints, tokens: Tokens) -> npt.NDArray[np.float64]:
-    """Values of tokens, whose clauses are `part`, summed by clause, then by text."""
+def _named(shapes: Records, clause: Ints) -> Bools:
+    """The words in capitals that follow what a name follows: "le salon Belle et Zen". Not at the end of a clause, where
+    "Hôtel Superbe" is a judgement."""
+    named = np.zeros(len(clause), bool)
+    if len(clause) < 3 or not shapes["naming"].any():
+        return named
+    title, same = shapes["title"], clause[1:] == clause[:-1]
+    named[1:] = title[1:] & shapes["naming"][:-1] & same
+    for _ in range(3):
+        named[1:] |= title[1:] & named[:-1] & same
+        joined = shapes["joining"][1:-1] & named[:-2] & same[1:] & same[:-1]
+        named[2:] |= title[2:] & joined
+    words = np.flatnonzero(shapes["word"])
+    last = words[np.append(clause[words[1:]] != clause[words[:-1]], True)] if len(words) else words
+    ends_so = np.zeros(int(clause[-1]) + 1, bool)
+    ends_so[clause[last[named[last]]]] = True
+    return named & ~ends_so[clause]
+
+
+def in_pieces(values: Values, part: Ints, tokens: Tokens, weight: Values | None = None) -> npt.NDArray[np.float64]:
+    """Values of tokens, whose clauses are `part`, summed by clause, then by text; a clause has `weight` in its text."""
     by_clause = np.bincount(part, weights=values, minlength=len(tokens.clause_text))
-    by_text = np.bincount(tokens.clause_text, weights=by_clause, minlength=len(tokens.texts))
+    weighed = by_clause if weight is None else by_clause * weight
+    by_text = np.bincount(tokens.clause_text, weights=weighed, minlength=len(tokens.texts))
     return np.concatenate((by_clause, by_text)).astype(np.float64)
 
 

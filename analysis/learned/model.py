@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.learned import features
-from analysis.lexicon import Because, Lexicon, Weighed
+from analysis.lexicon import Because, Lexicon, Weighed, contrast
 from analysis.tokens import Ints, Tokens, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
@@ -79,7 +79,7 @@ class Model:
 
     def _sums(self, tokens: Tokens) -> _Sums:
         known = tokens.known(self)
-        places = np.flatnonzero(known["hash"])
+        places = np.flatnonzero((known["hash"] > 0) & ~tokens.named)
         known, part = known.take(places), tokens.clause.take(places)
         words = np.zeros((3, len(places)), np.float32)  # happy, unhappy, how many
         for last, bucket in features.sequences(known["hash"], known["denies"], part):
@@ -88,11 +88,14 @@ class Model:
         runs = np.stack((known["happy"], known["unhappy"], known["runs"]))
         pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
         given = np.zeros(len(places))
+        weight = contrast(tokens)
         for channel, scale in ((words, self._scales[0]), (runs, self._scales[1])):
-            summed = np.stack([in_pieces(row, part, tokens) for row in channel])
+            summed = np.stack([in_pieces(row, part, tokens, weight) for row in channel])
             share = scale / np.sqrt(np.maximum(1, summed[2]))
             pieces += (summed[:2] * share).T
-            given += (channel[0] - channel[1]) * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+            given += (
+                weight[part] * (channel[0] - channel[1]) * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+            )
         return _Sums(pieces, places, given)
 
     def _evidence(self, sums: _Sums, weighed: Weighed) -> tuple[Floats, Floats]:

@@ -111,7 +111,7 @@ def _matrices(texts: Sequence[str], language: str) -> list[Any]:
 def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     tokens = cut(texts)
     known = tokens.known(_reader(language))
-    places = np.flatnonzero(known["hash"])
+    places = np.flatnonzero((known["hash"] > 0) & ~tokens.named)
     known, part = known[places], tokens.clause[places]
     of = tokens.clause_text[part]
     found = [(of[last], bucket) for last, bucket in features.sequences(known["hash"], known["denies"], part)]
