@@ -59,6 +59,7 @@ screenshots: .venv/.dev ## the pictures of the README, from a demonstration
 
 train: .venv/.dev ## train the shipped models from the labelled texts in DATA
 	$(BIN)/python -m analysis.learned.train $(DATA)
+	$(BIN)/python -m analysis.learned.train_language $(DATA)
 
 evaluate: .venv/.dev ## measure every engine on the labelled texts in DATA, and write docs/model-figures.md
 	$(BIN)/python -m benchmarks.understanding $(DATA)

@@ -21,7 +21,8 @@ from analysis.tokens import Ints, Tokens, hashed, in_pieces
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 _MOST_WORDS = 8
-_LEAST = 0.02  # a word that weighs less is not shown
+_LEAST = 0.1  # log-odds; a word that weighs less is not shown
+_EVEN = 4.0  # log-odds that are shown as 0.76
 _SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
 # What the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen.
 _LEXICON = {"fr": 7.0, "en": 12.0}
@@ -129,7 +130,7 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
     weights, of = weights.take(telling), of.take(telling)
     order = np.lexsort((-np.abs(weights), of))
     edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
-    words, shown = tokens.words_of(telling[order]), np.tanh(weights[order]).round(2).tolist()
+    words, shown = tokens.words_of(telling[order]), np.tanh(weights[order] / _EVEN).round(2).tolist()
     pairs = list(zip(words, shown, strict=True))
     return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
 
