@@ -34,7 +34,7 @@ MEASURED_ONLY = frozenset(
 # Book reviews taught little and cost a point on every other trade (docs/model-card.md).
 LEFT_OUT = frozenset({"babelio", "critiqueslibres"})
 CLASSES = ("neg", "neu", "pos")
-_STRENGTH = {"fr": 30.0, "en": 100.0}  # of the classifiers: liblinear's C
+_STRENGTH = 30.0  # of the classifiers: liblinear's C
 _SMOOTH = 0.5
 _ITERATIONS = 200
 _TURN = 2_000  # texts counted at a time
@@ -83,7 +83,7 @@ def _tables(rows: Sequence[Row], language: str) -> dict[str, Any]:
         for head, label in enumerate(("pos", "neg")):
             ratio = _ratio(matrix, labels == label, weight)
             fitted = LogisticRegression(
-                C=_STRENGTH[language], solver="liblinear", dual=True, max_iter=_ITERATIONS, random_state=0
+                C=_STRENGTH, solver="liblinear", dual=True, max_iter=_ITERATIONS, random_state=0
             )
             fitted.fit(matrix.multiply(ratio).tocsr(), labels == label, sample_weight=weight)
             heads.append(fitted.coef_[0] * ratio)
