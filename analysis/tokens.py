@@ -239,11 +239,6 @@ def cut(texts: Sequence[str]) -> Tokens:
     )  # fmt: skip
 
 
-def clauses(text: str) -> list[str]:
-    """The sentences of `text`, cut again where one turns: "accueil charmant" and "mais trop cher"."""
-    return [clause for clause in cut([text]).clauses() if clause]
-
-
 def sentences(text: str) -> list[str]:
     """The sentences of `text`, in order; at least one, unless it is blank."""
     tokens = cut([text])

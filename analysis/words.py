@@ -1,4 +1,4 @@
-"""Sentences, words and lemmas: what sentiment and themes both read."""
+"""Words, folded and as lemmas: what sentiment, themes and search read."""
 
 import re
 import unicodedata

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.tokens import clauses
+from analysis.tokens import cut
 from analysis.wishes import wishes
 
 CASES = [
@@ -16,9 +16,11 @@ CASES = [
 
 @pytest.mark.parametrize(("request_meant", "language", "text"), CASES)
 def test_a_request_is_heard_and_nothing_else_is(request_meant, language, text):
-    assert [one.request for one in wishes(clauses(text), language)] == ([] if request_meant == "-" else [request_meant])
+    assert [one.request for one in wishes(cut([text]).clauses(), language)] == (
+        [] if request_meant == "-" else [request_meant]
+    )
 
 
 def test_a_request_keeps_the_customers_words_without_the_word_that_turns():
-    (wish,) = wishes(clauses("Pain délicieux, mais il faudrait accepter la carte bleue !"), "fr")
+    (wish,) = wishes(cut(["Pain délicieux, mais il faudrait accepter la carte bleue !"]).clauses(), "fr")
     assert wish.quote == "il faudrait accepter la carte bleue !"
