@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analysis.chances import fisher
 from analysis.language import SMALL_WORDS
-from analysis.tokens import sentences
+from analysis.tokens import sentences, sentences_of
 from analysis.words import folded, lemma, lemmas
 
 LEAST_VOICES = 4
@@ -42,8 +42,7 @@ def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] =
     """
     if len(now) < LEAST_VOICES or len(before) < LEAST_VOICES:
         return []
-    ours = [_terms(one, known) for one in now]
-    past = [_terms(one, known) for one in before]
+    ours, past = _terms(now, known), _terms(before, known)
     here, there = Counter(_each(ours)), Counter(_each(past))
     chances = {
         term: fisher(count, len(ours), there[term], len(past)) for term, count in here.items() if count >= LEAST_VOICES
@@ -64,12 +63,17 @@ def rising(now: Sequence[Said], before: Sequence[Said], known: Collection[str] =
     return found[:_MOST]
 
 
-def _terms(said: Said, known: Collection[str]) -> set[str]:
-    """The lemmas of a text that mean something, and pairs of neighbours among them."""
-    small = _small(said.language)
-    tongue = "en" if said.language == "en" else "fr"
+def _terms(texts: Sequence[Said], known: Collection[str]) -> list[set[str]]:
+    """Of each text the lemmas that mean something, and pairs of neighbours among them."""
+    parts = sentences_of([one.text for one in texts])
+    return [_terms_of(sentences, said.language, known) for sentences, said in zip(parts, texts, strict=True)]
+
+
+def _terms_of(sentences: Iterable[str], language: str, known: Collection[str]) -> set[str]:
+    small = _small(language)
+    tongue = "en" if language == "en" else "fr"
     terms: set[str] = set()
-    for sentence in sentences(said.text):
+    for sentence in sentences:
         words = lemmas(sentence, tongue)
         telling = [len(word) >= _SHORTEST and word not in small and word not in known for word in words]
         terms |= {word for word, tells in zip(words, telling, strict=True) if tells}

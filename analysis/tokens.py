@@ -10,16 +10,17 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.words import bare
+from analysis.words import CONTRASTS, bare, folded
 
 MOST_TEXT = 20_000  # characters of one text that are read
-_MOST_LEXEMES = 300_000  # words with what is known of them, some 100 MB; beyond, all are forgotten
+# Words with what is known of them: beyond so many, or so many characters, all are forgotten.
+_MOST_LEXEMES, _MOST_CHARACTERS = 100_000, 2_000_000
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -33,18 +34,11 @@ _TOKEN = re.compile(
 _ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
 _ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
 _OPENING = frozenset("\"«(-“'")
-_CONTRASTS = frozenset(
-    "mais cependant toutefois neanmoins néanmoins but however although though "
-    "par~contre en~revanche seul~bémol seul~bemol other~hand".split()
-)
-_TURNING = frozenset(one for one in _CONTRASTS if "~" not in one)
-_PAIRS = tuple(one.split("~") for one in sorted(_CONTRASTS) if "~" in one)
-
 # What a name follows: "Garage Parfait" is not perfect by that.
 _NAMING = frozenset(
-    "hotel hôtel garage salon restaurant resto chez docteur dr doctor madame mme mlle monsieur mr mrs ms miss boutique "
-    "magasin pizzeria brasserie boulangerie pâtisserie bistrot café bar pub auberge camping gîte domaine château "
-    "agence cabinet clinique société entreprise rue avenue boulevard place street road shop store burger pizza "
+    "hotel garage salon restaurant resto chez docteur dr doctor madame mme mlle monsieur mr mrs ms miss boutique "
+    "magasin pizzeria brasserie boulangerie patisserie bistrot cafe bar pub auberge camping gite domaine chateau "
+    "agence cabinet clinique societe entreprise rue avenue boulevard place street road shop store burger pizza "
     "cocktail salade tarte menu".split()
 )
 _JOINING = frozenset("et de du des la le les and of the &".split())
@@ -52,8 +46,7 @@ _JOINING = frozenset("et de du des la le les and of the &".split())
 _SHAPE = np.dtype(
     [
         ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"), ("closes", "?"),
-        ("opens", "?"), ("turns", "?"), ("first", "i1"), ("second", "i1"), ("word", "?"),
-        ("title", "?"), ("naming", "?"), ("joining", "?"),
+        ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"), ("joining", "?"),
     ]
 )  # fmt: skip
 
@@ -100,36 +93,39 @@ class _Numbers(dict[str, int]):
 
 
 class Lexemes:
-    """Tokens as they stand, each numbered once, with the columns of what is known of them."""
+    """Tokens as they stand, each numbered once, with the columns of what is known of them; for any thread."""
 
     def __init__(self) -> None:
-        self.shown: list[str] = []
         self.words: list[str] = []
+        self._characters = 0
         self._numbers = _Numbers(self._add)
         self._columns: dict[Says, Column] = {}
         self._shapes = np.zeros(1024, _SHAPE)
+        self._lock = threading.RLock()
 
-    def __len__(self) -> int:
-        return len(self.shown)
+    @property
+    def is_full(self) -> bool:
+        return len(self.words) > _MOST_LEXEMES or self._characters > _MOST_CHARACTERS
 
-    def numbers(self, tokens: Sequence[str]) -> Ints:
-        """The number of each token."""
-        return np.fromiter(map(self._numbers.__getitem__, tokens), np.int64, len(tokens))
+    def numbered(self, tokens: Sequence[str]) -> tuple[Ints, Records]:
+        """The number of each token, and its shape."""
+        with self._lock:
+            numbers = np.fromiter(map(self._numbers.__getitem__, tokens), np.int64, len(tokens))
+            return numbers, self._shapes.take(numbers)
 
-    def shapes(self, numbers: Ints) -> Records:
-        return self._shapes.take(numbers)
-
-    def column(self, says: Says) -> Column:
-        known = self._columns.get(says)
-        if known is None:
-            known = self._columns[says] = Column(says, self.words)
-        return known
+    def known(self, says: Says, numbers: Ints) -> Records:
+        """What `says` tells of each."""
+        with self._lock:
+            column = self._columns.get(says)
+            if column is None:
+                column = self._columns[says] = Column(says, self.words)
+            return column.at(numbers)
 
     def _add(self, token: str) -> int:
-        number = len(self.shown)
+        number = len(self.words)
         shown = token.rstrip()
-        self.shown.append(shown)
         self.words.append(shown.lower())
+        self._characters += len(token)
         if number >= len(self._shapes):
             self._shapes = np.concatenate((self._shapes, np.zeros(number, _SHAPE)))
         self._shapes[number] = _shape(token, shown)
@@ -137,29 +133,25 @@ class Lexemes:
 
 
 def _shape(token: str, shown: str) -> tuple[int | bool, ...]:
-    first = shown[:1]
-    ends = first in _ENDING and bool(first)
-    word = shown.lower()
-    opens = bool(first) and (first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300")
-    pair = [0, 0]
-    for place in range(2):
-        pair[place] = next((number for number, said in enumerate(_PAIRS, start=1) if said[place] == word), 0)
+    first, word = shown[:1], folded(shown)
+    ends = shown != "" and first in _ENDING
+    opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
     return (
         len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
-        first in _CLOSING and len(shown) == 1, opens, word in _TURNING, *pair, first.isalnum(), shown.istitle(),
-        bare(word, "fr") in _NAMING, word in _JOINING,
+        len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
+        hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
     )  # fmt: skip
 
 
-_here = threading.local()
+_known = Lexemes()
 
 
-def lexemes() -> Lexemes:
-    """This thread's."""
-    known: Lexemes | None = getattr(_here, "lexemes", None)
-    if known is None or len(known) > _MOST_LEXEMES:
-        known = _here.lexemes = Lexemes()
-    return known
+def _lexemes() -> Lexemes:
+    """This process's; texts that were cut before keep theirs."""
+    global _known
+    if _known.is_full:
+        _known = Lexemes()
+    return _known
 
 
 @dataclass(slots=True)
@@ -184,7 +176,12 @@ class Tokens:
 
     def known(self, says: Says) -> Records:
         """What `says` tells of each token."""
-        return self.lexemes.column(says).at(self.lexeme)
+        return self.lexemes.known(says, self.lexeme)
+
+    @property
+    def text(self) -> Ints:
+        """Of which text each token is."""
+        return self.clause_text[self.clause]
 
     def words_of(self, places: Ints) -> list[str]:
         """How the tokens at `places` are written, in lower case."""
@@ -219,11 +216,11 @@ def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
     found = [_TOKEN.findall(_without_addresses(text)) for text in texts]
-    known = lexemes()
-    lexeme = known.numbers(list(chain.from_iterable(found)))
-    shapes = known.shapes(lexeme)
+    known = _lexemes()
+    lexeme, shapes = known.numbered(list(chain.from_iterable(found)))
     of = np.repeat(np.arange(len(texts)), [len(one) for one in found])
-    begins, turns = _boundaries(shapes, of)
+    turning = _turning(shapes, of)
+    begins, turns = _boundaries(shapes, of, turning)
     starts = begins | turns
     first = np.flatnonzero(starts)
     clause_text = of[first]
@@ -235,16 +232,27 @@ def cut(texts: Sequence[str]) -> Tokens:
     clause = np.cumsum(starts) - 1
     return Tokens(
         texts, known, lexeme, clause, _named(shapes, clause), clause_text, before[first] - base[clause_text],
-        stops - base[clause_text], _turning(shapes, of)[first], begins[first],
+        stops - base[clause_text], turning[first], begins[first],
     )  # fmt: skip
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of `text`, in order; at least one, unless it is blank."""
-    tokens = cut([text])
-    edges = [*tokens.starts[tokens.begins].tolist(), None]
-    found = (tokens.texts[0][start:stop].strip() for start, stop in pairwise(edges))
-    return [sentence for sentence in found if sentence]
+    return sentences_of([text])[0]
+
+
+def sentences_of(texts: Sequence[str]) -> list[list[str]]:
+    """The sentences of each text, cut together."""
+    tokens = cut(texts)
+    begins = np.flatnonzero(tokens.begins)
+    stops = tokens.stops[np.append(begins[1:], len(tokens.begins)) - 1]
+    found: list[list[str]] = [[] for _ in texts]
+    spans = (tokens.clause_text[begins], tokens.starts[begins], stops)
+    for text, start, stop in zip(*(one.tolist() for one in spans), strict=True):
+        sentence = tokens.texts[text][start:stop].strip()
+        if sentence:
+            found[text].append(sentence)
+    return found
 
 
 def _without_addresses(text: str) -> str:
@@ -257,7 +265,7 @@ def _composed(text: str) -> str:
     return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
-def _boundaries(shapes: Records, of: Ints) -> tuple[Bools, Bools]:
+def _boundaries(shapes: Records, of: Ints, turning: Bools) -> tuple[Bools, Bools]:
     """Before which tokens a sentence begins, and before which a sentence turns."""
     begins = np.ones(len(of), bool)
     begins[1:] = of[1:] != of[:-1]
@@ -269,15 +277,15 @@ def _boundaries(shapes: Records, of: Ints) -> tuple[Bools, Bools]:
     spaced, opens = shapes["spaced"][:-1], shapes["opens"][1:]
     ended = shapes["newline"][:-1] | (spaced & ends[:-1] & (opens | surely[:-1]))
     turns = np.zeros(len(of), bool)
-    turns[1:] = spaced & _turning(shapes, of)[1:] & ~begins[1:]
+    turns[1:] = spaced & turning[1:] & ~begins[1:]
     begins[1:] |= ended
     return begins, turns & ~begins
 
 
 def _turning(shapes: Records, of: Ints) -> Bools:
-    """Which tokens are words of contrast, or the first of two that are one together."""
+    """Which tokens are words of contrast, or begin several that are one together."""
     turning = shapes["turns"].copy()
-    turning[:-1] |= (shapes["first"][:-1] > 0) & (shapes["first"][:-1] == shapes["second"][1:]) & (of[1:] == of[:-1])
+    turning[[place for place, _, _ in _TURNS.found(shapes["word"], of)]] = True
     return np.asarray(turning, bool)
 
 
@@ -350,3 +358,7 @@ def _paired(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> In
 def hashed(word: str) -> int:
     """A number of 64 bits for a word, the same in every process; never 0."""
     return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") | 1
+
+
+_TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
+_TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})

@@ -7,14 +7,16 @@ from itertools import chain
 
 import simplemma
 
-_CONTRASTS = (
-    r"(?:mais|par contre|en revanche|cependant|toutefois|néanmoins|seul bémol"
-    r"|but|however|although|though|on the other hand)\b"
-)
-_TURNING = re.compile(rf"^{_CONTRASTS}[\s,:]*", re.I)
+# Where a sentence turns: "accueil charmant mais trop cher".
+CONTRASTS = (
+    "mais", "par contre", "en revanche", "cependant", "toutefois", "néanmoins", "seul bémol", "but", "however",
+    "although", "though", "on the other hand",
+)  # fmt: skip
+_TURNING = re.compile(rf"^(?:{'|'.join(CONTRASTS)})\b[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LETTERS = re.compile(r"[^\W_]+")
 _MOST_QUOTE = 240
+_LONGEST = 40  # letters of a word that a dictionary may know
 _ELIDED = re.compile(r"\b(?:[cdjlmnsty]|qu|jusqu|lorsqu|puisqu|quoiqu)['’](?=\w)", re.I)
 
 
@@ -100,7 +102,11 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] in "sx" else word
 
 
-@lru_cache(maxsize=100_000)
 def lemma(word: str, language: str) -> str:
     """One word's dictionary form, folded; an unknown word is itself."""
+    return _lemma(word, language) if 0 < len(word) <= _LONGEST else folded(word)
+
+
+@lru_cache(maxsize=100_000)
+def _lemma(word: str, language: str) -> str:
     return folded(simplemma.lemmatize(word, lang=language))

@@ -1,4 +1,4 @@
-"""What a new trade can expect: `python -m benchmarks.unseen_trade DATA [fr|en]`, into docs/model-unseen.md.
+"""What a new trade can expect: `python -m benchmarks.unseen_trade DATA > docs/model-unseen.md`.
 
 For each trade a model is trained without any text of it, and measured on the test splits that are of it, beside the
 shipped one. Minutes a trade.
@@ -6,7 +6,7 @@ shipped one. Minutes a trade.
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from analysis.learned import train
 from analysis.learned.model import NEGATIVE, POSITIVE, Model, shipped
 from analysis.tokens import cut
 
-OUT = Path("docs/model-unseen.md")
 _AT_ONCE = 500  # texts
 
 
@@ -46,18 +45,16 @@ TRADES = {
 
 
 def main() -> None:
-    folder, languages = Path(sys.argv[1]), sys.argv[2:] or list(TRADES)
     warnings.simplefilter("ignore")
-    for language in languages:
-        lines = list(_table(train.rows_of(folder, language), language))
-        part = "\n".join([f"## {language}", "", *lines, ""])
-        kept = OUT.read_text(encoding="utf-8").split("## ")[1:] if OUT.exists() else []
-        parts = {one[:2]: f"## {one}".rstrip() + "\n" for one in kept} | {language: part}
-        head = "# Trades that the model never saw\n\nMade by `python -m benchmarks.unseen_trade DATA`; right on happy and unhappy, test splits.\n"
-        OUT.write_text("\n".join([head, *(parts[one] for one in sorted(parts, reverse=True))]), encoding="utf-8")
+    print("# Trades that the model never saw\n")
+    print("Made by `python -m benchmarks.unseen_trade DATA`; right on happy and unhappy, test splits.")
+    for language in TRADES:
+        print(f"\n## {language}\n")
+        for line in _table(train.rows_of(Path(sys.argv[1]), language), language):
+            print(line, flush=True)
 
 
-def _table(rows: Sequence[dict[str, Any]], language: str) -> Any:
+def _table(rows: Sequence[dict[str, Any]], language: str) -> Iterator[str]:
     yield "| trade | set | the shipped model | trained without the trade |"
     yield "|---|---|---|---|"
     figures = []

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Tokens, hashed, in_pieces
+from analysis.tokens import Ints, Records, Tokens, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -78,10 +78,15 @@ class Model:
         evidence, _ = self._evidence(self._sums(tokens), self._lexicon.weigh(tokens))
         return evidence[len(tokens.clause_text) :]
 
-    def _sums(self, tokens: Tokens) -> _Sums:
+    def seen(self, tokens: Tokens) -> tuple[Ints, Records]:
+        """The tokens that count, and what is known of each: a sign that says nothing, and a name, are not looked at."""
         known = tokens.known(self)
         places = np.flatnonzero((known["hash"] > 0) & ~tokens.named)
-        known, part = known.take(places), tokens.clause.take(places)
+        return places, known.take(places)
+
+    def _sums(self, tokens: Tokens) -> _Sums:
+        places, known = self.seen(tokens)
+        part = tokens.clause.take(places)
         words = np.zeros((3, len(places)), np.float32)  # happy, unhappy, how many
         for last, bucket in features.sequences(known["hash"], known["denies"], part):
             words[:2, last] += self._words.take(bucket, axis=1)
@@ -123,7 +128,7 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
 
 def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> list[Because]:
     """For each text the words that weighed most: the sequences that end in a word, its characters, and the lexicon."""
-    of = tokens.clause_text[tokens.clause]
+    of = tokens.text
     weights = weighed.given * trust.take(of)
     weights[sums.places] += sums.given
     telling = np.flatnonzero(np.abs(weights) >= _LEAST)

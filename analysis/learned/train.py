@@ -110,10 +110,8 @@ def _matrices(texts: Sequence[str], language: str) -> list[Any]:
 
 def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     tokens = cut(texts)
-    known = tokens.known(_reader(language))
-    places = np.flatnonzero((known["hash"] > 0) & ~tokens.named)
-    known, part = known[places], tokens.clause[places]
-    of = tokens.clause_text[part]
+    places, known = _reader(language).seen(tokens)
+    part, of = tokens.clause[places], tokens.text[places]
     found = [(of[last], bucket) for last, bucket in features.sequences(known["hash"], known["denies"], part)]
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
     words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
@@ -150,7 +148,7 @@ def _blank() -> dict[str, Any]:
 
 def _calibration(rows: Sequence[Row], language: str, tables: dict[str, Any]) -> Floats:
     """Three rows of weights, fitted on rows that the tables have not seen, each source with the same say."""
-    model = Model(language, {**tables, "calibration": np.zeros((3, 6))})
+    model = Model(language, _blank() | tables)
     evidence = model.evidence(cut([row["text"] for row in rows]))
     sizes = Counter(row["source"] for row in rows)
     weight = np.array([max(50, sizes[row["source"]]) ** -0.5 for row in rows])

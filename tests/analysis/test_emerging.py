@@ -45,6 +45,13 @@ def test_where_nothing_changes_hardly_anything_rises():
     assert said <= 5, said
 
 
+def test_a_sign_that_stands_alone_is_no_word():
+    chance = random.Random(5)
+    terminal = [f"Terminal en panne ! Encore {n} fois …" for n in range(5)]
+    found = rising(texts(30, chance, *terminal), texts(150, chance))
+    assert found[0].quote == "Terminal en panne !"
+
+
 def test_hostile_texts_are_no_harm():
     odd = [Said(text, "other") for text in ("", "\x00", "😀" * 500, "a" * 20_000, "'''’’", "... !!!")]
     assert rising(odd, odd) == []

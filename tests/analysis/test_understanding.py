@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import evaluation, language, reading, sentiment
+from analysis import tokens as tokens_module
 from analysis.learned import features, train
 from analysis.learned.model import shipped
 from analysis.lexicon import Lexicon
@@ -89,6 +91,26 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
     for at in range(len(texts)):
         kept = np.arange(len(texts)) == at
         assert tokens.only(kept).clauses() == cut([texts[at]]).clauses()
+
+
+def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
+    monkeypatch.setattr(tokens_module, "_known", tokens_module.Lexemes())
+    before = cut(["Accueil charmant mais trop cher."])
+    chances, _, _ = shipped("fr").judge(before)
+    monkeypatch.setattr(tokens_module, "_MOST_CHARACTERS", 10_000)
+    long = cut(["a" * 20_000])
+    assert long.lexemes is before.lexemes
+    assert cut(["Bon"]).lexemes is not before.lexemes, "a few long words fill it as many short ones do"
+    assert np.array_equal(chances, shipped("fr").judge(before)[0])
+    assert np.allclose(chances, shipped("fr").judge(cut(list(before.texts)))[0])
+
+
+def test_many_threads_read_as_one():
+    texts = [f"Très bon accueil numéro {n}, mais le plat {n * 7} était froid." for n in range(400)]
+    alone = [one.score for one in reading.read_all([reading.Asked(text) for text in texts])]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda text: reading.read(text).score, texts))
+    assert together == pytest.approx(alone, abs=0.001)
 
 
 @given(st.text(max_size=300))
