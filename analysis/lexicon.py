@@ -32,10 +32,12 @@ _UNTOLD, _WORD, _STOP = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the lexicon says: `given`, each token's part of its text's score; of each clause, then of each text, the
-    score between -1 and 1, how many words it holds, how many of them in expressions, and how many have a value."""
+    """What the lexicon says: `given`, each token's part of its text's score; `lengths`, how many tokens its expression
+    has, 0 for one that is told with those before it; of each clause, then of each text, the score between -1 and 1, how
+    many words it holds, how many of them in expressions, and how many have a value."""
 
     given: Floats
+    lengths: Ints
     scores: Floats
     words: Floats
     covered: Floats
@@ -68,8 +70,8 @@ class Lexicon:
         tokens = cut([text])
         weighed = self.weigh(tokens)
         places = np.flatnonzero(weighed.given)
-        said = zip(tokens.words_of(places), weighed.given[places].round(2).tolist(), strict=True)
-        return float(weighed.scores[-1]), tuple(said)
+        words = tokens.words_of(places, weighed.lengths[places])
+        return float(weighed.scores[-1]), tuple(zip(words, weighed.given[places].round(2).tolist(), strict=True))
 
     def of(self, word: str) -> tuple[float, int, int, bool, bool, bool, bool]:
         """What one word is worth: a form's own value ("worn" is not "wear"), else its lemma's; and what it does."""
@@ -91,9 +93,14 @@ class Lexicon:
         known, part = known.take(places), tokens.clause.take(places)
         values = known["value"] * _changed(known, part)
         inside = np.zeros(len(places))
+        lengths = np.ones(len(tokens.lexeme), np.int64)
         for place, length, value in self._phrases.found(known["lemma"], part):
-            values[place : place + length] = value / length
+            values[place : place + length] = 0
+            values[place] = value
             inside[place : place + length] = 1
+            first, last = places[place], places[place + length - 1]
+            lengths[first : last + 1] = 0
+            lengths[first] = last - first + 1
         weight = contrast(tokens)
         told = known["role"] == _WORD
         sums = in_pieces(values, part, tokens, weight)
@@ -101,7 +108,7 @@ class Lexicon:
         given = np.zeros(len(tokens.lexeme))
         given[places] = weight[part] * values / size[len(tokens.clause_text) :][tokens.clause_text[part]]
         counts = (in_pieces(one, part, tokens) for one in (told, inside, values != 0))
-        return Weighed(given, sums / size, *counts)
+        return Weighed(given, lengths, sums / size, *counts)
 
     def _lemma(self, word: str) -> str:
         if self.language == "en" and word.endswith(("n't", "n’t")):

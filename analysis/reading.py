@@ -92,7 +92,8 @@ def _read(
     edges = np.searchsorted(tokens.clause_text, np.arange(len(texts) + 1)).tolist()
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
         places = [at for at in range(first, min(last, first + _MOST_CLAUSES)) if clauses[at].text]
-        said = [clauses[at] for at in places]
+        wished = [at for at in places if wishing[at] and wishes([clauses[at].text], tongue)]
+        said = [_asked_for(clauses[at]) if at in wished else clauses[at] for at in places]
         scores = [piece.score for piece in said] or [0.0]
         by_words = Reading(
             language=tongue,
@@ -102,9 +103,14 @@ def _read(
             mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
             themes=opinions(said, [named[at] for at in places], _on_scale(one.rating)),
             because=whole.because[:_MOST_BECAUSE],
-            wishes=wishes([clauses[at].text for at in places if wishing[at]], tongue),
+            wishes=wishes([clauses[at].text for at in wished], tongue),
         )
         yield _by_stars(by_words, one.rating, bool(said))
+
+
+def _asked_for(clause: Heard) -> Heard:
+    """What is asked for is no complaint, unless it is told as one."""
+    return clause if abs(clause.score) >= _MIXED else clause._replace(label="neutral", score=0.0)
 
 
 def _unread(tokens: Tokens, asked: Sequence[Asked], tongue: str, *_: object) -> Iterator[Reading]:

@@ -183,10 +183,13 @@ class Tokens:
         """Of which text each token is."""
         return self.clause_text[self.clause]
 
-    def words_of(self, places: Ints) -> list[str]:
-        """How the tokens at `places` are written, in lower case."""
-        words = self.lexemes.words
-        return [words[one] for one in self.lexeme[places].tolist()]
+    def words_of(self, places: Ints, lengths: Ints) -> list[str]:
+        """How the tokens at `places` are written, each with those that follow it up to its length; in lower case."""
+        words, lexeme = self.lexemes.words, self.lexeme.tolist()
+        return [
+            " ".join([words[one] for one in lexeme[place : place + length]])
+            for place, length in zip(places.tolist(), lengths.tolist(), strict=True)
+        ]
 
     def clauses(self) -> list[str]:
         """Each clause as it stands, without the space around it and the comma before the turn."""

@@ -127,16 +127,19 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
 
 
 def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> list[Because]:
-    """For each text the words that weighed most: the sequences that end in a word, its characters, and the lexicon."""
-    of = tokens.text
-    weights = weighed.given * trust.take(of)
+    """For each text what weighed most: the sequences that end in a word, its characters, and what the lexicon says; the
+    words of an expression are told together."""
+    heads = np.flatnonzero(weighed.lengths)
+    weights = weighed.given * trust.take(tokens.text)
     weights[sums.places] += sums.given
+    weights = np.add.reduceat(weights, heads) if len(heads) else weights
     telling = np.flatnonzero(np.abs(weights) >= _LEAST)
-    weights, of = weights.take(telling), of.take(telling)
+    weights, heads = weights.take(telling), heads.take(telling)
+    of = tokens.text.take(heads)
     order = np.lexsort((-np.abs(weights), of))
     edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
-    words, shown = tokens.words_of(telling[order]), np.tanh(weights[order] / _EVEN).round(2).tolist()
-    pairs = list(zip(words, shown, strict=True))
+    words = tokens.words_of(heads[order], weighed.lengths[heads[order]])
+    pairs = list(zip(words, np.tanh(weights[order] / _EVEN).round(2).tolist(), strict=True))
     return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
 
 

@@ -59,6 +59,17 @@ def test_a_text_that_turns_gives_each_theme_its_own_words():
     assert read.mixed
 
 
+@pytest.mark.parametrize(
+    ("text", "theme", "label"),
+    [
+        ("Il faudrait pouvoir payer par carte.", "price", "neutral"),
+        ("Il faudrait pouvoir payer par carte, c'est scandaleux et inadmissible.", "price", "negative"),
+    ],
+)
+def test_what_is_asked_for_is_no_complaint_unless_it_is_told_as_one(text, theme, label):
+    assert {one.theme: one.label for one in reading.read(text).themes}[theme] == label
+
+
 @pytest.mark.parametrize("spoken", ["fr", "en"])
 def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     texts = ["Très bon, parfait !", "", "Awful.\n\nNever again :(", "😍", "é" * 300, "a b c " * 3_000]
