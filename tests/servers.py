@@ -41,10 +41,23 @@ def _accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Kafka:
-    """Some brokers (one, or three for faults), each its own controller as well (KRaft)."""
+_PLAIN = """listeners=PLAINTEXT://127.0.0.1:{port}"""
+_SECURED = """sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={pem}
+listeners=SASL_SSL://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{inner}"""
 
-    def __init__(self, brokers: int = 1) -> None:
+
+class Kafka:
+    """Some brokers (one, or three for faults), each its own controller as well (KRaft).
+
+    With `tls`, a file of a key and its certificate, clients come by TLS and SCRAM as `USER` with `PASSWORD`.
+    """
+
+    USER, PASSWORD = "vigie", "s3cret/&+%"
+
+    def __init__(self, brokers: int = 1, tls: Path | None = None) -> None:
         if not shutil.which("java"):
             raise CannotStartError("Kafka: no java on this machine (JDK 17 is needed)")
         if not KAFKA_JARS.is_dir():
@@ -55,14 +68,15 @@ class Kafka:
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1))
         copies = min(3, brokers)
         for at, (port, controller) in enumerate(zip(self.ports, controllers, strict=True)):
+            clients = _SECURED.format(port=port, inner=free_port(), pem=tls) if tls else _PLAIN.format(port=port)
             self._properties(at).write_text(
                 f"""process.roles=broker,controller
 node.id={at + 1}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+{clients},CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
 log.dirs={self._folder / f"data-{at}"}
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor={copies}
@@ -72,8 +86,9 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
             )
-            tool = "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"
-            self._java(*tool, self._properties(at)).wait()
+            tool = "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", self._properties(at)
+            known = ["--add-scram", f"SCRAM-SHA-512=[name={self.USER},password={self.PASSWORD}]"] if tls else []
+            self._java(*tool, *known).wait()
         self._processes: dict[int, subprocess.Popen] = {}
         self.start()
 

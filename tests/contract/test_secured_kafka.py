@@ -1,0 +1,98 @@
+"""A broker that speaks TLS alone and asks for a name and a password (SCRAM)."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from urllib.parse import urlencode
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.contract.test_log import GROUP, numbered
+from tests.servers import CannotStartError, Kafka
+from vigie.errors import UnavailableError
+from vigie.log import MENTIONS
+from vigie.log.kafka import KafkaLog
+
+pytestmark = [
+    pytest.mark.server,
+    # kafka-python leaves the sockets of refused connections to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class FromTheStart:
+    def resume(self, group, sources, ends):
+        return dict.fromkeys(sources, 0)
+
+
+def certificate(folder, name):
+    """A key and its self-signed certificate for 127.0.0.1, in one file; and the certificate alone."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    ).public_bytes(Encoding.PEM)
+    both, alone = folder / f"{name}-key.pem", folder / f"{name}.pem"
+    both.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made)
+    alone.write_bytes(made)
+    return both, alone
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    """The broker's address with everything that is right, to be changed by a test."""
+    folder = tmp_path_factory.mktemp("tls")
+    both, alone = certificate(folder, "broker")
+    certificate(folder, "stranger")
+    try:
+        broker = Kafka(tls=both)
+    except CannotStartError as error:
+        pytest.skip(str(error))
+    options = {
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": str(alone),
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": broker.USER,
+        "sasl_plain_password": broker.PASSWORD,
+    }
+    yield lambda **changed: KafkaLog(
+        f"kafka://127.0.0.1:{broker.port}?{urlencode(options | changed)}", retention=timedelta(days=1)
+    )
+    broker.stop()
+
+
+def test_records_go_and_come_by_tls_and_password(secured):
+    log = secured()
+    log.prepare()
+    log.append(MENTIONS, numbered(20))
+    found = []
+    with log.subscribe(GROUP, [MENTIONS], FromTheStart()) as subscription:
+        while len(found) < 20:
+            found += [record.value for batch in subscription.poll(timeout=5) for record in batch.records]
+    log.close()
+    assert sorted(found, key=int) == [str(n).encode() for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sasl_plain_password": "other"}, {"ssl_cafile": "stranger"}, {"security_protocol": "PLAINTEXT"}]
+)
+def test_who_is_not_let_in_is_told_so_in_time(secured, changed, tmp_path):
+    if "ssl_cafile" in changed:
+        changed = {"ssl_cafile": str(certificate(tmp_path, "stranger")[1])}
+    log = secured(**changed)
+    with pytest.raises(UnavailableError, match="Kafka"):
+        log.append(MENTIONS, numbered(1))
+    log.close()
