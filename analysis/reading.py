@@ -8,12 +8,12 @@ import numpy as np
 
 from analysis import language, sentiment
 from analysis.lexicon import Because
-from analysis.sentiment import EngineName, Heard, Label
+from analysis.sentiment import Heard, Label
 from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
 from analysis.wishes import Wish, cues, wishes
 
-ANALYSER = "learned-4"
+ANALYSER = "learned-5"
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8
@@ -56,7 +56,7 @@ def read(
     return read_all([Asked(text, title, hint, rating, default)])[0]
 
 
-def read_all(asked: Sequence[Asked], engine: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> list[Reading]:
+def read_all(asked: Sequence[Asked], engine: str = "learned", vocabulary: Vocabulary = SHIPPED) -> list[Reading]:
     """Read texts, in order. A `rating` (on five), where the customer gave one, decides the label; the words remain."""
     tokens = cut([_whole(one) for one in asked])
     spoken = language.spoken(
@@ -83,7 +83,7 @@ def _whole(asked: Asked) -> str:
 
 
 def _read(
-    tokens: Tokens, asked: Sequence[Asked], tongue: str, engine: EngineName, vocabulary: Vocabulary
+    tokens: Tokens, asked: Sequence[Asked], tongue: str, engine: str, vocabulary: Vocabulary
 ) -> Iterator[Reading]:
     """Texts of one language."""
     texts, clauses = sentiment.engine_for(tongue, engine).hear(tokens)

@@ -4,7 +4,6 @@ from sqlalchemy import Engine, select
 
 from analysis import reading, store
 from analysis.reading import ANALYSER, Asked
-from analysis.sentiment import EngineName
 from analysis.themes import SHIPPED, Vocabulary, trade_of
 from vigie import db
 from vigie.db.tables import company, mention
@@ -12,7 +11,7 @@ from vigie.db.tables import company, mention
 _BATCH = 200
 
 
-def reread_outdated(engine: Engine, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED) -> int:
+def reread_outdated(engine: Engine, sentiment: str = "learned", vocabulary: Vocabulary = SHIPPED) -> int:
     """Read the next mentions that another analyser read; how many there were, 0 when all are read."""
     wanted = select(
         mention.c.id, mention.c.text, mention.c.title, mention.c.language, mention.c.rating, company.c.sector

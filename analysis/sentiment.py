@@ -1,25 +1,29 @@
 """How texts sound: engines that judge pieces of text, one behind the other's interface.
 
 `learned` is the product's own; `published` are vaderSentiment for English and textblob-fr for French as they come;
-`lexicon` is ours alone. All are kept measured side by side (docs/model-card.md).
+`lexicon` is ours alone. They are measured side by side (docs/model-card.md). `onnx:FOLDER` is a firm's own transformer.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from analysis.learned.model import NEUTRAL_SHARE, Floats, shipped
 from analysis.lexicon import Because, Lexicon
 from analysis.tokens import Tokens, cut
+from vigie.errors import SettingsError
 
 Label = Literal["negative", "neutral", "positive"]
-EngineName = Literal["learned", "lexicon", "published"]
 LABELS: tuple[Label, ...] = get_args(Label)
+ENGINES = ("learned", "lexicon", "published")
 
 SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilbert 2014)
+_EVEN = np.ones(3)
+_RARER = np.array([1.0, NEUTRAL_SHARE, 1.0])
 _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 
 
@@ -48,13 +52,27 @@ class Learned:
     name = "learned"
 
     def __init__(self, language: str) -> None:
-        from analysis.learned.model import shipped
-
         self._model = shipped(language)
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
         texts, clauses, because = self._model.judge(tokens)
-        return list(_judged(tokens.texts, texts, because)), list(_judged(tokens.clauses(), clauses))
+        # Neutral is said as readily as if it were no rarer than where it was learnt: the least harmful error.
+        return list(_judged(tokens.texts, texts, _RARER, because)), list(_judged(tokens.clauses(), clauses, _RARER))
+
+
+class Own:
+    """A transformer in a folder of the firm's; it gives no words as its reason."""
+
+    name = "onnx"
+
+    def __init__(self, folder: Path) -> None:
+        from analysis.transformer import Transformer
+
+        self._model = Transformer(folder)
+
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
+        texts, clauses = tokens.texts, tokens.clauses()
+        return list(_judged(texts, self._model.judge(texts))), list(_judged(clauses, self._model.judge(clauses)))
 
 
 class ByWords:
@@ -107,13 +125,18 @@ class Pattern:
 
 
 @lru_cache(maxsize=8)
-def engine_for(language: str, name: EngineName = "learned") -> Engine:
-    """The engine that reads `language`; made once for each process, as it takes part of a second to load."""
+def engine_for(language: str, name: str = "learned") -> Engine:
+    """The engine that reads `language`, one of `ENGINES` or `onnx:FOLDER`; made once for each process, as it takes part
+    of a second to load. Raises `SettingsError`."""
+    if name.startswith("onnx:"):
+        return Own(Path(name.removeprefix("onnx:")))
     if name == "learned":
         return Learned(language)
     if name == "lexicon":
         return ByWords(name, Lexicon(language))
-    return ByWords(name, Vader() if language == "en" else Pattern())
+    if name == "published":
+        return ByWords(name, Vader() if language == "en" else Pattern())
+    raise SettingsError(f"{name!r} is no engine: {', '.join(ENGINES)}, or onnx: and a folder")
 
 
 def label_of(score: float) -> Label:
@@ -127,13 +150,13 @@ def judge(engine: Engine, texts: Sequence[str]) -> list[Heard]:
 
 
 def _judged(
-    texts: Sequence[str], probabilities: npt.NDArray[np.float64], because: Sequence[Because] | None = None
+    texts: Sequence[str], probabilities: Floats, rareness: Floats = _EVEN, because: Sequence[Because] | None = None
 ) -> Iterator[Heard]:
-    best = probabilities.argmax(axis=1).tolist()
-    sure = probabilities.max(axis=1).round(2).tolist()
+    best = (probabilities / rareness).argmax(axis=1)
+    sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
     scores = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
     for text, label, score, confidence, words in zip(
-        texts, best, scores, sure, because or [()] * len(texts), strict=True
+        texts, best.tolist(), scores, sure, because or [()] * len(texts), strict=True
     ):
         if text.strip():
             yield Heard(text, LABELS[label], score, confidence, words)

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, select
 from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, search, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
-from analysis.sentiment import EngineName
 from analysis.themes import SHIPPED, Vocabulary, trade_of
 from vigie import clock, db, due
 from vigie.consumer import Consumer, DeadLetter, Prepared
@@ -34,7 +33,7 @@ class Analysis:
     group = ANALYSIS
 
     def __init__(
-        self, engine: Engine, sentiment: EngineName = "learned", vocabulary: Vocabulary = SHIPPED, key: str = ""
+        self, engine: Engine, sentiment: str = "learned", vocabulary: Vocabulary = SHIPPED, key: str = ""
     ) -> None:
         self._engine = engine
         self._key = key
@@ -136,7 +135,7 @@ class Worker:
         self,
         engine: Engine,
         log: EventLog,
-        sentiment: EngineName = "learned",
+        sentiment: str = "learned",
         vocabulary: Vocabulary = SHIPPED,
         key: str = "",
     ) -> None:

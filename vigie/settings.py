@@ -4,7 +4,7 @@ import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -60,8 +60,10 @@ class Settings(BaseSettings):
         None, description="host:port on which a role without pages answers /metrics and /health"
     )
     rate_limit: int = Field(12_000, ge=1, description="requests of the API a minute, for each key and process")
-    sentiment_engine: Literal["learned", "lexicon", "published"] = Field(
-        "learned", description="learned, lexicon, or published (VADER for English, textblob-fr for French)"
+    sentiment_engine: str = Field(
+        "learned",
+        pattern=r"^(learned|lexicon|published|onnx:.+)$",
+        description="learned, lexicon, published (VADER for English, textblob-fr for French), or onnx:FOLDER",
     )
     lexicon_dir: Path | None = Field(
         None, description="a folder with words of your own per theme: themes_fr.toml, restaurant.toml …"

@@ -50,23 +50,23 @@ def runs(form: str) -> list[int]:
     ]
 
 
-def sequences(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, Ints]]:
+def sequences(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[tuple[Ints, ...], Ints]]:
     """Sequences of one, two and three words of one `part`, and words denied (Pang, Lee & Vaithyanathan 2002).
 
-    Each time: the place of the last word of each, and its bucket.
+    Each time: the places of the first words, of the second …, and the buckets.
     """
     at = np.arange(len(hashes))
-    yield at, _bucket(hashes)
+    yield (at,), _bucket(hashes)
     pairs = _mixed(hashes[:-1] * _PAIRED + hashes[1:])
-    together = at[1:][part[1:] == part[:-1]]
-    yield together, _bucket(pairs[together - 1])
-    together = at[2:][part[2:] == part[:-2]]
-    yield together, _bucket(_mixed(pairs[:-1] * _TRIPLED + hashes[2:])[together - 2])
+    last = at[1:][part[1:] == part[:-1]]
+    yield (last - 1, last), _bucket(pairs[last - 1])
+    last = at[2:][part[2:] == part[:-2]]
+    yield (last - 2, last - 1, last), _bucket(_mixed(pairs[:-1] * _TRIPLED + hashes[2:])[last - 2])
     denying = np.flatnonzero(denies)
     for step in range(1, _REACH + 1):
         after = denying[denying + step < len(part)] + step
         reached = after[part[after] == part[after - step]]
-        yield reached, _bucket(_mixed(hashes[reached] + _DENIED))
+        yield (reached - step, reached), _bucket(_mixed(hashes[reached] + _DENIED))
 
 
 def _bucket(hashes: Hashes) -> Ints:

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
 from analysis.tokens import Ints, Records, Tokens, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
+# Neutral texts are this much rarer among a firm's reviews than among the texts that were learnt from.
+NEUTRAL_SHARE = 0.5
 _MOST_WORDS = 8
 _LEAST = 0.1  # log-odds; a word that weighs less is not shown
+_FAINT = 0.3  # of the strongest word of its text; nor is what weighs less than that
 _EVEN = 4.0  # log-odds that are shown as 0.76
 _SHORT = 15  # words: the lexicon knows little of a long text that its words together do not say
 # What the lexicon's word is worth beside the sums; chosen on trades that the tables had not seen.
@@ -33,7 +37,7 @@ _IDIOM = 6.0  # and how many times more, for a text that is an expression from e
 class _Sums:
     """Happy and unhappy sums of each clause, then of each text, and what their words gave.
 
-    `places` are the tokens that count; `given` what each gave to happy less unhappy in its text.
+    `places` are the tokens that count; `given` what each gave to happy less unhappy in its text: "and" tells nothing.
     """
 
     pieces: Floats
@@ -48,22 +52,27 @@ class Model:
     one row per class over `evidence` and a constant.
     """
 
-    dtype = np.dtype([("hash", "u8"), ("denies", "?"), ("happy", "f4"), ("unhappy", "f4"), ("runs", "i4")])
+    dtype = np.dtype(
+        [("hash", "u8"), ("denies", "?"), ("tells", "?"), ("happy", "f4"), ("unhappy", "f4"), ("runs", "i4")]
+    )
 
     def __init__(self, language: str, tables: dict[str, npt.NDArray[Any]]) -> None:
         self.language = language
         self._words, self._runs = tables["words"], tables["runs"]
         self._scales, self._bias, self._calibration = tables["scales"], tables["bias"], tables["calibration"]
         self._lexicon = Lexicon(language)
+        self._denying = features.DENYING[language]
+        small = {word for word in SMALL_WORDS[language] if not self._lexicon.score(word)[0]}
+        self._mute = {features.normal(word, language) for word in small} - self._denying
 
-    def of(self, word: str) -> tuple[int, bool, float, float, int]:
+    def of(self, word: str) -> tuple[int, bool, bool, float, float, int]:
         """What one word is to the model: its hash, and what its characters say."""
         form = features.normal(word, self.language)
         if not form:
-            return 0, False, 0.0, 0.0, 0
+            return 0, False, False, 0.0, 0.0, 0
         runs = self._runs[:, features.runs(form)]
         happy, unhappy = runs.sum(axis=1, dtype=np.int64).tolist()
-        return hashed(form), form in features.DENYING[self.language], happy, unhappy, runs.shape[1]
+        return hashed(form), form in self._denying, form not in self._mute, happy, unhappy, runs.shape[1]
 
     def judge(self, tokens: Tokens) -> tuple[Floats, Floats, list[Because]]:
         """The probabilities of each text and of each clause, shape (count, 3), and the words that weighed in a text."""
@@ -87,22 +96,26 @@ class Model:
     def _sums(self, tokens: Tokens) -> _Sums:
         places, known = self.seen(tokens)
         part = tokens.clause.take(places)
-        words = np.zeros((3, len(places)), np.float32)  # happy, unhappy, how many
-        for last, bucket in features.sequences(known["hash"], known["denies"], part):
-            words[:2, last] += self._words.take(bucket, axis=1)
-            words[2, last] += 1
-        runs = np.stack((known["happy"], known["unhappy"], known["runs"]))
+        words = np.zeros(
+            (4, len(places)), np.float32
+        )  # happy, unhappy, how many, each word's share of their difference
+        for sequence, bucket in features.sequences(known["hash"], known["denies"], part):
+            happy, unhappy = self._words.take(bucket, axis=1).astype(np.float32)
+            words[0, sequence[-1]] += happy
+            words[1, sequence[-1]] += unhappy
+            words[2, sequence[-1]] += 1
+            for place in sequence:
+                words[3, place] += (happy - unhappy) / len(sequence)
+        runs = np.stack((known["happy"], known["unhappy"], known["runs"], known["happy"] - known["unhappy"]))
         pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
         given = np.zeros(len(places))
         weight = contrast(tokens)
         for channel, scale in ((words, self._scales[0]), (runs, self._scales[1])):
-            summed = np.stack([in_pieces(row, part, tokens, weight) for row in channel])
+            summed = np.stack([in_pieces(row, part, tokens, weight) for row in channel[:3]])
             share = scale / np.sqrt(np.maximum(1, summed[2]))
             pieces += (summed[:2] * share).T
-            given += (
-                weight[part] * (channel[0] - channel[1]) * share[len(tokens.clause_text) :][tokens.clause_text[part]]
-            )
-        return _Sums(pieces, places, given)
+            given += weight[part] * channel[3] * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+        return _Sums(pieces, places, given * known["tells"])
 
     def _evidence(self, sums: _Sums, weighed: Weighed) -> tuple[Floats, Floats]:
         """For clauses, then texts: happy minus unhappy (the lexicon's word counted in, less in long texts), its size,
@@ -133,9 +146,11 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
     weights = weighed.given * trust.take(tokens.text)
     weights[sums.places] += sums.given
     weights = np.add.reduceat(weights, heads) if len(heads) else weights
-    telling = np.flatnonzero(np.abs(weights) >= _LEAST)
-    weights, heads = weights.take(telling), heads.take(telling)
-    of = tokens.text.take(heads)
+    of, sizes = tokens.text.take(heads), np.abs(weights)
+    strongest = np.zeros(len(tokens.texts))
+    np.maximum.at(strongest, of, sizes)
+    telling = np.flatnonzero(sizes >= np.maximum(_LEAST, _FAINT * strongest.take(of)))
+    weights, heads, of = weights.take(telling), heads.take(telling), of.take(telling)
     order = np.lexsort((-np.abs(weights), of))
     edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
     words = tokens.words_of(heads[order], weighed.lengths[heads[order]])

@@ -21,7 +21,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from analysis.learned import features
-from analysis.learned.model import Floats, Model
+from analysis.learned.model import NEUTRAL, NEUTRAL_SHARE, Floats, Model
 from analysis.tokens import cut
 
 MEASURED_ONLY = frozenset(
@@ -112,7 +112,7 @@ def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     tokens = cut(texts)
     places, known = _reader(language).seen(tokens)
     part, of = tokens.clause[places], tokens.text[places]
-    found = [(of[last], bucket) for last, bucket in features.sequences(known["hash"], known["denies"], part)]
+    found = [(of[words[-1]], bucket) for words, bucket in features.sequences(known["hash"], known["denies"], part)]
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
     words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
     lexemes, places = np.unique(tokens.lexeme[places], return_inverse=True)
@@ -147,12 +147,16 @@ def _blank() -> dict[str, Any]:
 
 
 def _calibration(rows: Sequence[Row], language: str, tables: dict[str, Any]) -> Floats:
-    """Three rows of weights, fitted on rows that the tables have not seen, each source with the same say."""
+    """Three rows of weights, fitted on rows that the tables have not seen.
+
+    A large source says little more than a small one, and a neutral row less than another: a firm's reviews hold fewer.
+    """
     model = Model(language, _blank() | tables)
     evidence = model.evidence(cut([row["text"] for row in rows]))
     sizes = Counter(row["source"] for row in rows)
     weight = np.array([max(50, sizes[row["source"]]) ** -0.5 for row in rows])
     labels = np.array([CLASSES.index(row["label"]) for row in rows])
+    weight[labels == NEUTRAL] *= NEUTRAL_SHARE
     fitted = LogisticRegression(C=1.0, max_iter=2_000).fit(evidence, labels, sample_weight=weight / weight.mean())
     return np.asarray(np.column_stack((fitted.coef_, fitted.intercept_)))
 

@@ -129,8 +129,8 @@ def test_many_threads_read_as_one():
 def test_features_lie_within_their_tables(text):
     tokens = cut([text, "bon pain"])
     known = tokens.known(shipped("fr"))
-    for last, bucket in features.sequences(known["hash"], known["denies"], tokens.clause):
-        assert len(last) == len(bucket)
+    for words, bucket in features.sequences(known["hash"], known["denies"], tokens.clause):
+        assert {len(places) for places in words} == {len(bucket)}
         assert bucket.max(initial=0) < 1 << features.WORD_BITS
     assert max(features.runs(features.normal(text, "fr")), default=0) < 1 << features.CHARACTER_BITS
 

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +15,6 @@ _BATCH = 256
 _MOST_TEXT = 20_000  # characters, as at ingest
 
 
-class EngineChoice(StrEnum):
-    learned = "learned"
-    lexicon = "lexicon"
-    published = "published"
-
-
 def add_to(app: typer.Typer) -> None:
     app.command()(score)
     app.command()(evaluate)
@@ -30,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def score(
     use_rating: Annotated[bool, typer.Option(help="let a given rating decide the label")] = False,
     keep: Annotated[bool, typer.Option(help='pass other fields through, under "input"')] = False,
-    engine: Annotated[EngineChoice, typer.Option(help="which engine reads")] = EngineChoice.learned,
+    engine: Annotated[str, typer.Option(help="learned, lexicon, published, or onnx:FOLDER")] = "learned",
 ) -> None:
     """Read JSON lines with a `text` from standard input; write what each says, in order.
 
@@ -39,7 +32,7 @@ def score(
     failed = 0
     lines = enumerate(sys.stdin.buffer, start=1)
     while batch := list(islice(lines, _BATCH)):
-        for shown in _scored(batch, use_rating, keep, engine.value):
+        for shown in _scored(batch, use_rating, keep, engine):
             failed += "error" in shown
             say(json.dumps(shown, ensure_ascii=False))
     if failed:
@@ -66,7 +59,7 @@ def evaluate(
         say(line)
 
 
-def _scored(batch: Sequence[tuple[int, bytes]], use_rating: bool, keep: bool, engine: Any) -> Iterator[dict[str, Any]]:
+def _scored(batch: Sequence[tuple[int, bytes]], use_rating: bool, keep: bool, engine: str) -> Iterator[dict[str, Any]]:
     from analysis import reading
 
     asked, shown = [], []
