@@ -8,7 +8,7 @@ PACKAGES := vigie ingest analysis api dashboards
 ARGS ?=
 DATA ?= ../shared/data
 
-.PHONY: help setup demo test check format lint types imports test-api test-faults test-a11y screenshots bench train evaluate requirements kafka-jars servers clean
+.PHONY: help setup demo test check format lint types imports test-api test-faults soak test-a11y screenshots bench train evaluate requirements kafka-jars servers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,12 +43,16 @@ bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and its tw
 	$(BIN)/python -m benchmarks.polls
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.scaling
 
 test-api: .venv/.dev ## ask the whole API for many more examples, with three seeds (minutes)
 	VIGIE_TEST_API_EXAMPLES=500 VIGIE_TEST_API_SEEDS="1 2 3" $(BIN)/pytest -n 1 --timeout 3000 tests/api/test_schema.py
 
 test-faults: .venv/.dev kafka-jars ## break brokers, database and workers in twenty ways (half an hour)
 	VIGIE_TEST_STRICT=1 $(BIN)/pytest -n 0 -p no:randomly -s tests/faults/cases.py
+
+soak: .venv/.dev kafka-jars ## an hour of random faults at half the fastest rate
+	VIGIE_TEST_STRICT=1 $(BIN)/pytest -n 0 -p no:randomly -W ignore::pytest.PytestUnraisableExceptionWarning -s tests/faults/soak.py
 
 test-a11y: .venv/.dev ## every page in each language, width and scheme against the rules of accessibility (minutes)
 	VIGIE_WHOLE=1 $(BIN)/pytest -n 2 --timeout 3000 tests/dashboards/test_places.py -k in_a_browser

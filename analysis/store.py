@@ -25,6 +25,7 @@ Row = dict[str, Any]
 FRESH = timedelta(days=7)
 _MOST_COMPARED = 1_000
 _LONGEST_NAME = 64
+_AT_ONCE = 2_000  # rows of a recount held at a time
 _WORDS: Row = {
     "text": "", "title": None, "author": None, "reply": None, "translation": None, "because": [], "expired": True,
 }  # fmt: skip
@@ -217,7 +218,8 @@ def recount(connection: Connection, company_id: str | None = None) -> tuple[Delt
     """The rollups as they are, and as a recount of the mentions gives them; empty rows left out."""
     is_meant = [mention.c.company_id == company_id] if company_id else []
     counted: Delta = {}
-    for row in connection.execute(select(mention).where(*is_meant)).mappings():
+    every = select(mention).where(*is_meant).execution_options(yield_per=_AT_ONCE)
+    for row in connection.execute(every).mappings():
         rollups.add(counted, rollups.contribution(dict(row)))
     is_kept = [rollup.c.company_id == company_id] if company_id else []
     kept = {

@@ -12,9 +12,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from analysis.worker import Worker
@@ -33,23 +35,28 @@ RUNS = int(os.environ.get("VIGIE_BENCH_RUNS", "3"))
 SEED = 20261123
 
 
+Texts = list[tuple[str, float | None]]
+
+
 def main() -> None:
-    texts = sample()
-    measures: dict[str, Callable[[], float]] = {"VADER and textblob-fr alone, as published": lambda: engines(texts)}
+    measures: dict[str, Callable[[Texts], float]] = {"VADER and textblob-fr alone, as published": engines}
     servers = []
     for name, settings in backends(servers):
-        measures[f"raw log alone, 50 in a record, {name}"] = lambda settings=settings: raw_log(texts, settings())
+        measures[f"raw log alone, 50 in a record, {name}"] = lambda texts, settings=settings: raw_log(texts, settings())
         for size, firms in ((50, 20), (50, 2_000), (5, 20), (1, 20)):
-            label = f"pipeline, {size} in a record, {firms:,} firms, {name}"
-            measures[label] = lambda settings=settings, size=size, firms=firms: pipeline(texts, settings(), size, firms)
+            measures[f"pipeline, {size} in a record, {firms:,} firms, {name}"] = (
+                lambda texts, settings=settings, size=size, firms=firms: pipeline(texts, settings(), size, firms)
+            )
         label = f"the same, 50 in a record, 2,000 firms, without full-text search, {name}"
-        measures[label] = lambda settings=settings: without_search(texts, settings())
+        measures[label] = lambda texts, settings=settings: without_search(texts, settings())
     try:
-        engines(texts[:200])  # lexicons load once
+        warm(sample(), measures.values())
         found: dict[str, list[float]] = {name: [] for name in measures}
+        turn = 0
         for run in range(RUNS):
             for name, measure in measures.items():
-                found[name].append(measure())
+                turn += 1
+                found[name].append(measure(sample(turn)))
                 print(f"run {run + 1}: {name}: {found[name][-1]:.0f} µs a mention", file=sys.stderr)
     finally:
         for server in servers:
@@ -57,16 +64,29 @@ def main() -> None:
     write(found)
 
 
-def sample() -> list[tuple[str, float | None]]:
-    """Real reviews, half French and half English, drawn by a seed."""
-    chance = random.Random(SEED)
-    rows: list[tuple[str, float | None]] = []
-    for language in ("fr", "en"):
-        with gzip.open(DATA / f"sentiment_{language}.jsonl.gz", "rt", encoding="utf-8") as file:
-            every = [json.loads(line) for line in file]
-        rows += [(row["text"], row["stars"]) for row in chance.sample(every, COUNT // 2)]
+def warm(texts: Texts, measures: Iterable[Callable[[Texts], float]]) -> None:
+    """Lexicons and models load once, and usual words are known, as in a worker that has run for a while."""
+    for measure in measures:
+        measure(texts)
+
+
+def sample(turn: int = 0) -> Texts:
+    """Real reviews, half French and half English, drawn by a seed: others each turn, so that their words are not all
+    known from the turn before."""
+    chance = random.Random(SEED + turn)
+    rows = [
+        (row["text"], None if row["source"].startswith("vader") else row["stars"])
+        for language in ("fr", "en")
+        for row in chance.sample(labelled(language), COUNT // 2)
+    ]
     chance.shuffle(rows)
     return rows
+
+
+@cache
+def labelled(language: str) -> list[dict[str, Any]]:
+    with gzip.open(DATA / f"sentiment_{language}.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def backends(servers: list) -> list[tuple[str, Callable[[], Settings]]]:
@@ -90,7 +110,7 @@ def backends(servers: list) -> list[tuple[str, Callable[[], Settings]]]:
     return [*found, ("Kafka + PostgreSQL", served)]
 
 
-def engines(texts: list[tuple[str, float | None]]) -> float:
+def engines(texts: Texts) -> float:
     """Each text once through the engine of its half, whole, as the packages publish it."""
     from textblob_fr import PatternAnalyzer
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -105,7 +125,7 @@ def engines(texts: list[tuple[str, float | None]]) -> float:
     return (time.process_time() - started) / len(texts) * 1e6
 
 
-def raw_log(texts: list[tuple[str, float | None]], settings: Settings) -> float:
+def raw_log(texts: Texts, settings: Settings) -> float:
     """The same records appended and read, and nothing else."""
 
     class Start:
@@ -126,7 +146,7 @@ def raw_log(texts: list[tuple[str, float | None]], settings: Settings) -> float:
     return spent / len(texts) * 1e6
 
 
-def pipeline(texts: list[tuple[str, float | None]], settings: Settings, size: int, firms: int) -> float:
+def pipeline(texts: Texts, settings: Settings, size: int, firms: int) -> float:
     """Collected → log → analysed → stored with rollups and alerts."""
     engine, log = db.connect(settings.database), open_log(settings)
     migrate(engine)
@@ -148,7 +168,7 @@ def pipeline(texts: list[tuple[str, float | None]], settings: Settings, size: in
     return spent / len(texts) * 1e6
 
 
-def without_search(texts: list[tuple[str, float | None]], settings: Settings) -> float:
+def without_search(texts: Texts, settings: Settings) -> float:
     """What the pipeline would cost if no mention could be searched."""
     with patch("analysis.search.write"):
         return pipeline(texts, settings, 50, 2_000)
@@ -158,7 +178,7 @@ def handled(worker: Worker) -> int:
     return worker._consumer.run_once(timeout=0.5)
 
 
-def parts(texts: list[tuple[str, float | None]], size: int, firms: list[str]) -> list[list[Message]]:
+def parts(texts: Texts, size: int, firms: list[str]) -> list[list[Message]]:
     """The texts as records of `size` mentions, firm after firm, ten records an append."""
     now = datetime.now(UTC)
     mentions = [
@@ -186,7 +206,8 @@ def write(found: dict[str, list[float]]) -> None:
     text = f"""# Benchmarks
 
 Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {COUNT:,} real reviews, half French and half English (seed {SEED}), medians of
-{RUNS} interleaved runs. CPU of the client process only; figures of one run may be compared, not those of two.
+{RUNS} interleaved runs, each on reviews of its own. CPU of the client process only; figures of one run may be compared, not
+those of two.
 
 Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}.
 

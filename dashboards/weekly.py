@@ -1,6 +1,7 @@
 """The weekly mail: gathered once for each firm and period, kept as it was sent, rendered in text and HTML."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email.message import EmailMessage
@@ -15,6 +16,7 @@ from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
 from vigie.db.tables import mention, reported, source
 from vigie.db.tables import report as report_table
+from vigie.errors import NotFoundError
 from vigie.outbox import Delivery
 from vigie.settings import Settings
 
@@ -44,8 +46,9 @@ def send_due(engine: Engine, settings: Settings) -> int:
 
 
 def _send_due(engine: Engine, settings: Settings, timer: due.Timer) -> None:
-    with db.reading(engine) as connection:
-        firm = next((dict(row) for row in companies.every(connection) if row["id"] == timer.key), None)
+    firm = None
+    with db.reading(engine) as connection, suppress(NotFoundError):
+        firm = dict(companies.get(connection, timer.key))
     if firm is not None:
         for period in report.ended(clock.local_day(clock.now(), firm["timezone"])):
             send(engine, settings, firm, period)

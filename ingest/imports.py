@@ -1,5 +1,6 @@
 """A file that an owner brings: read, given an identity, appended to the log. A mapping is remembered."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from vigie.log import EventLog
 
 _MOST_BYTES = 50_000_000
 _STEP = 500
+_PACE = 2_000  # mentions a second: less than one worker reads, so that what comes meanwhile does not wait behind a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ def import_file(
             sources_store.received(connection, row, min(one.published_at for one in found))
     # Oldest first, as if Vigie had been there: a baseline comes before what is compared with it.
     found.sort(key=lambda one: one.published_at)
+    begun = time.monotonic()
     for done in range(0, len(found), _STEP):
+        time.sleep(max(0.0, begun + done / _PACE - time.monotonic()))
         part = found[done : done + _STEP]
         origin = sources_store.origin(row)
         collect.append(log, firm["id"], origin, part, notify="always" if notify else "never")

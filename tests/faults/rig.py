@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ class Rig:
 
     settings: Settings
     seed: int
+    texts: Sequence[str] = TEXTS
     produced: set[str] = field(default_factory=set)
     workers: list[subprocess.Popen] = field(default_factory=list)
     refused: int = 0
@@ -61,7 +63,7 @@ class Rig:
         """`count` mentions, in records of 1 to 50; what is refused is tried again, as a collector does."""
         now = datetime.now(UTC)
         left = [
-            Mention(id=f"m{number:06d}", text=TEXTS[number % len(TEXTS)], rating=[5.0, 1.0, 3.0, None][number % 4],
+            Mention(id=f"m{number:06d}", text=self.texts[number % len(self.texts)], rating=[5.0, 1.0, 3.0, None][number % 4],
                     published_at=now - timedelta(hours=number % 100), collected_at=now)
             for number in range(start, start + count)
         ]  # fmt: skip
@@ -83,14 +85,20 @@ class Rig:
     def load(self, count: int, *, pace: float):
         """Mentions come while something happens; the longest time without a new row is kept."""
         producer = threading.Thread(target=self.produce, args=(count,), kwargs={"pace": pace})
-        watcher = threading.Thread(target=self._watch)
-        self._done.clear()
         producer.start()
-        watcher.start()
-        try:
+        with self.watched():
             yield
             producer.join(240)
             assert not producer.is_alive(), "the producer never got through"
+
+    @contextlib.contextmanager
+    def watched(self):
+        """Keep the longest time without a new row."""
+        watcher = threading.Thread(target=self._watch)
+        self._done.clear()
+        watcher.start()
+        try:
+            yield
         finally:
             self._done.set()
             watcher.join()
@@ -121,6 +129,10 @@ class Rig:
     def stored(self) -> set[str]:
         with db.reading(self.engine) as connection:
             return set(connection.scalars(select(mention.c.id)))
+
+    def count(self) -> int:
+        with db.reading(self.engine) as connection:
+            return connection.scalar(select(func.count()).select_from(mention)) or 0
 
     def deliveries(self) -> int:
         with db.reading(self.engine) as connection:
@@ -167,7 +179,7 @@ class Rig:
     def _watch(self) -> None:
         last, count = time.monotonic(), 0
         while not self._done.wait(0.5):
-            now = self._quietly(lambda: len(self.stored()))
+            now = self._quietly(self.count)
             if now and now != count:
                 last, count = time.monotonic(), now
             elif count:
