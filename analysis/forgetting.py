@@ -22,6 +22,7 @@ from vigie import clock, db, outbox
 from vigie.db.tables import alert, dead_letter, dispute, forgotten, mention, report
 from vigie.db.tables import outbox as deliveries
 from vigie.log import EventLog
+from vigie.pseudonyms import pseudonym
 
 Row = dict[str, Any]
 GONE: Row = {
@@ -34,12 +35,23 @@ _LEFT = "…"  # what stands in the log for a text, so that the record can still
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Whom to forget: an author's name, told from namesakes by one source or one mention."""
+    """Whom to forget: an author's name, told from namesakes by one source or one mention.
 
+    `key` is the installation's secret: by it the author's pseudonym is found too.
+    """
+
+    key: str
     company_id: str
     author: str | None = None
     source_id: str | None = None
     mention_id: str | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """The author's name and pseudonym, folded."""
+        if not self.author:
+            return set()
+        return {_name(self.author), _name(pseudonym(self.key, self.company_id, self.author))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +72,23 @@ def found(connection: Connection, asked: Asked) -> list[RowMapping]:
     if asked.source_id:
         ours = ours.where(mention.c.source_id == asked.source_id)
     rows = connection.execute(ours).mappings()
-    return [row for row in rows if asked.author is None or _name(row["author"]) == _name(asked.author)]
+    return [row for row in rows if asked.author is None or _name(row["author"]) in asked.names]
 
 
-def forget(engine: Engine, log: EventLog, asked: Asked, key: str, mails: Path | None = None) -> Forgotten:
-    """Erase, and remember not to bring back. `key` is the installation's secret, `mails` the folder of mails."""
+def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = None) -> Forgotten:
+    """Erase, and remember not to bring back. `mails` is the folder of mails."""
     with db.writing(engine) as connection:
         rows = [dict(row) for row in found(connection, asked)]
         ids = {row["id"] for row in rows}
         names = {row["author"] for row in rows if row["author"]} | ({asked.author} if asked.author else set())
-        _remember(connection, asked, ids, key)
+        _remember(connection, asked, ids)
         for row in rows:
             values = erased(row)
             connection.execute(update(mention).where(mention.c.id == row["id"]).values(**values))
         search.remove(connection, ids)
         search.scrub(connection)
         alerts = _clean_alerts(connection, asked.company_id, ids)
-        _clean_reports(connection, asked.company_id, ids)
+        _clean_reports(connection, asked, ids)
         connection.execute(delete(dispute).where(dispute.c.mention_id.in_(ids)))
         gone = _clean_deliveries(connection, asked.company_id, ids | alerts, names, [row["text"] for row in rows])
         _clean_dead_letters(connection, asked, ids)
@@ -148,7 +160,7 @@ def _cleaned(value: Any, asked: Asked, ids: Collection[str]) -> Any:
 
 def _is_meant(value: Mapping[str, Any], asked: Asked, ids: Collection[str]) -> bool:
     is_everywhere = asked.author and not (asked.source_id or asked.mention_id)
-    if is_everywhere and isinstance(value.get("author"), str) and _name(value["author"]) == _name(asked.author):
+    if is_everywhere and isinstance(value.get("author"), str) and _name(value["author"]) in asked.names:
         return True
     named = value.get("mention_ids")
     if isinstance(named, list) and any(one in ids for one in named if isinstance(one, str)):
@@ -169,10 +181,10 @@ def _blank(value: Any) -> Any:
     }
 
 
-def _remember(connection: Connection, asked: Asked, ids: Collection[str], key: str) -> None:
-    hashes = [_hash(key, asked.company_id, "mention", one) for one in ids]
+def _remember(connection: Connection, asked: Asked, ids: Collection[str]) -> None:
+    hashes = [_hash(asked.key, asked.company_id, "mention", one) for one in ids]
     if asked.author and not asked.mention_id:
-        hashes.append(_hash(key, asked.company_id, "author", _name(asked.author)))
+        hashes += [_hash(asked.key, asked.company_id, "author", name) for name in asked.names]
     row = {"company_id": asked.company_id, "source_id": asked.source_id or "", "at": clock.now()}
     db.upsert(connection, forgotten, [{**row, "author_hash": one} for one in hashes])
 
@@ -186,9 +198,8 @@ def _clean_alerts(connection: Connection, company_id: str, ids: Collection[str])
     return cleaned
 
 
-def _clean_reports(connection: Connection, company_id: str, ids: Collection[str]) -> None:
-    asked = Asked(company_id=company_id)
-    for row in connection.execute(select(report).where(report.c.company_id == company_id)).mappings().all():
+def _clean_reports(connection: Connection, asked: Asked, ids: Collection[str]) -> None:
+    for row in connection.execute(select(report).where(report.c.company_id == asked.company_id)).mappings().all():
         cleaned = _cleaned(row["snapshot"], asked, ids)
         if cleaned != row["snapshot"]:
             same = [report.c[name] == row[name] for name in ("company_id", "edition", "period", "recipient")]

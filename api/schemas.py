@@ -36,6 +36,7 @@ class CompanyIn(In):
 
 class CompanyChange(CompanyIn):
     name: Annotated[Line, Field(min_length=1)] = ""
+    pseudonyms: bool = False
 
 
 class Company(BaseModel):
@@ -46,6 +47,7 @@ class Company(BaseModel):
     sector: str | None
     aliases: list[str]
     website: str | None
+    pseudonyms: bool
     language: str
     timezone: str
     created_at: datetime

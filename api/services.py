@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from ingest.collect import Intake
 from vigie.log import EventLog
 from vigie.secrets import Vault
 from vigie.settings import Settings
@@ -19,6 +20,11 @@ class Services:
     log: EventLog
     settings: Settings
     vault: Vault
+
+    @property
+    def intake(self) -> Intake:
+        """Where mentions enter the log."""
+        return Intake(self.engine, self.log, self.settings.secret())
 
 
 def services(request: Request) -> Services:

@@ -24,6 +24,7 @@ from sqlalchemy import update
 
 from ingest import http as web
 from ingest import sources_store
+from ingest.collect import Intake
 from ingest.scheduling import Collector
 from tests.servers import free_port
 from vigie import companies, db
@@ -111,7 +112,7 @@ class House:
             firm = companies.add(connection, "Firme")
             for number in numbers:
                 sources_store.add(connection, firm, "feed", address(port, number))
-        self.collector = Collector(self.engine, self.log, allow_hosts=ALLOWED, threads=THREADS)
+        self.collector = Collector(self.engine, Intake(self.engine, self.log, ""), allow_hosts=ALLOWED, threads=THREADS)
 
     def poll_all(self) -> None:
         self.collector.make_all_due()

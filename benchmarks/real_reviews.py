@@ -53,7 +53,7 @@ def main(folder: Path, seed: int = SEED) -> None:
         planted[company_id] = rows = history(chance, pool, n)
         path = folder / f"firm{n:02d}.csv"
         write_csv(path, rows["rows"])
-        done = import_file(house.engine, house.log, firm, path, notify=True)
+        done = import_file(house.engine, house.intake, firm, path, notify=True)
         assert not done.bad, done.bad[:3]
     work.analyse(house, threading.Event(), once=True)
     report(house, folder, planted, chance)

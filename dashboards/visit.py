@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
 
 from dashboards import i18n
+from ingest.collect import Intake
 from vigie import access, companies, db
 from vigie.access import Principal, Role
 from vigie.errors import InvalidInputError, NotFoundError
@@ -29,6 +30,11 @@ class Pages:
     engine: Engine
     log: EventLog
     settings: Settings
+
+    @property
+    def intake(self) -> Intake:
+        """Where mentions enter the log."""
+        return Intake(self.engine, self.log, self.settings.secret())
 
 
 class RefusedError(Exception):

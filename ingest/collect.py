@@ -2,12 +2,48 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from vigie import clock, ids
+from sqlalchemy import Engine
+
+from vigie import clock, db, ids, pseudonyms
 from vigie.events import CONTENT_TYPE, MOST_MENTIONS, Mention, MentionsCollected, Notify, Origin, encode
 from vigie.log import MENTIONS, WEIGHT_HEADER, EventLog, Message
 
 _MOST_BYTES = 256_000
+
+
+class Parcel(NamedTuple):
+    """What one source brought for one company at one time."""
+
+    company_id: str
+    source: Origin
+    mentions: Sequence[Mention]
+    notify: Notify = "fresh"
+
+
+class Intake:
+    """Where what strangers wrote enters the log: under a pseudonym, where the company asks for it.
+
+    `key` is the installation's secret.
+    """
+
+    def __init__(self, engine: Engine, log: EventLog, key: str) -> None:
+        self._engine, self._log, self._key = engine, log, key
+
+    def append(self, *parcels: Parcel) -> None:
+        """Durable on return; raises `UnavailableError`."""
+        parcels = tuple(one for one in parcels if one.mentions)
+        if not parcels:
+            return
+        with db.reading(self._engine) as connection:
+            masking = pseudonyms.wanted(connection, {one.company_id for one in parcels})
+        shown = [self._masked(one) if one.company_id in masking else one for one in parcels]
+        self._log.append(MENTIONS, [message for one in shown for message in messages(*one)])
+
+    def _masked(self, parcel: Parcel) -> Parcel:
+        masked = [pseudonyms.masked(self._key, parcel.company_id, one) for one in parcel.mentions]
+        return parcel._replace(mentions=masked)
 
 
 def append(

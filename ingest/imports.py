@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping
 
-from ingest import collect, files, sources_store
+from ingest import files, sources_store
+from ingest.collect import Intake, Parcel
 from ingest.files.table import BadRow, How
 from ingest.found import mentions
 from vigie import db
 from vigie.errors import InvalidInputError
-from vigie.log import EventLog
 
 _MOST_BYTES = 50_000_000
 _STEP = 500
@@ -31,7 +31,7 @@ class Imported:
 
 def import_file(
     engine: Engine,
-    log: EventLog,
+    intake: Intake,
     firm: RowMapping | Mapping[str, Any],
     path: Path,
     *,
@@ -63,7 +63,7 @@ def import_file(
         time.sleep(max(0.0, begun + done / _PACE - time.monotonic()))
         part = found[done : done + _STEP]
         origin = sources_store.origin(row)
-        collect.append(log, firm["id"], origin, part, notify="always" if notify else "never")
+        intake.append(Parcel(firm["id"], origin, part, "always" if notify else "never"))
         progress(done + len(part), len(found))
     return Imported(len(found), read.bad, read.columns)
 

@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from ingest import collect, rhythm, sources_store
+from ingest import rhythm, sources_store
+from ingest.collect import Intake, Parcel
 from ingest.found import mentions
 from ingest.http import Web
 from ingest.polite import BusyError
@@ -25,7 +26,6 @@ from vigie import clock, db, due
 from vigie.db.tables import source
 from vigie.errors import SourceError, UnavailableError, VigieError
 from vigie.events import Mention
-from vigie.log import MENTIONS, EventLog
 from vigie.secrets import Vault
 
 logger = structlog.get_logger(__name__)
@@ -61,14 +61,14 @@ class Collector:
     def __init__(
         self,
         engine: Engine,
-        log: EventLog,
+        intake: Intake,
         *,
         allow_hosts: Iterable[str] = (),
         vault: Vault | None = None,
         threads: int = 8,
         delay: float = 1.0,
     ) -> None:
-        self._engine, self._log, self._vault = engine, log, vault
+        self._engine, self._intake, self._vault = engine, intake, vault
         self._web = Web(allow_hosts, delay=delay)
         self._most = threads * 4
         self._pool = ThreadPoolExecutor(threads, "poll")
@@ -153,19 +153,17 @@ class Collector:
             logger.warning("polls_put_off", sources=len(outcomes), error=str(error))
 
     def _append(self, outcomes: Sequence[Outcome]) -> None:
-        messages = [
-            message
-            for one in outcomes
-            if one.mentions
-            for message in collect.messages(
-                one.job.row["company_id"],
-                sources_store.origin(one.job.row),
-                one.mentions,
-                "fresh" if one.job.row["polled_at"] else "never",
+        self._intake.append(
+            *(
+                Parcel(
+                    one.job.row["company_id"],
+                    sources_store.origin(one.job.row),
+                    one.mentions,
+                    "fresh" if one.job.row["polled_at"] else "never",
+                )
+                for one in outcomes
             )
-        ]
-        if messages:
-            self._log.append(MENTIONS, messages)
+        )
 
     def _write(self, connection: Connection, outcome: Outcome) -> None:
         job, poll = outcome.job, outcome.poll

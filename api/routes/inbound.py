@@ -15,7 +15,8 @@ from api.routes.mentions import found_of
 from api.schemas import MentionIn, Pushed
 from api.services import Given
 from api.webhooks.receive import signed_id
-from ingest import collect, sources_store
+from ingest import sources_store
+from ingest.collect import Parcel
 from ingest.found import Found, mentions
 from vigie import clock, db
 from vigie.db.tables import answered
@@ -50,7 +51,7 @@ def _take(given: Given, source_id: str, headers: dict[str, str], body: bytes) ->
     if before is not None:
         return {"ids": json.loads(before)}
     collected = mentions(source["company_id"], source_id, _found(_parsed(body), message_id))
-    collect.append(given.log, source["company_id"], sources_store.origin(source), collected)
+    given.intake.append(Parcel(source["company_id"], sources_store.origin(source), collected))
     ids = [one.id for one in collected]
     with db.writing(given.engine) as connection:
         purge(connection)

@@ -10,8 +10,9 @@ from api import paging
 from api.auth import Edit, Read, Shown
 from api.schemas import Apart, JudgementIn, Label, Mention, MentionIn, Mentions, Pushed, PushIn
 from api.services import Given
-from ingest import collect, sources_store
+from ingest import sources_store
 from ingest.clean import link
+from ingest.collect import Parcel
 from ingest.found import Found, mentions
 from ingest.rating import on_five
 from vigie import db
@@ -73,7 +74,7 @@ def push_mentions(values: PushIn, firm: Edit, given: Given) -> dict[str, Any]:
         source = sources_store.named(connection, firm["id"], "push", values.source)
         sources_store.received(connection, source, None)
     collected = mentions(firm["id"], source["id"], found)
-    collect.append(given.log, firm["id"], sources_store.origin(source), collected)
+    given.intake.append(Parcel(firm["id"], sources_store.origin(source), collected))
     return {"ids": [one.id for one in collected]}
 
 

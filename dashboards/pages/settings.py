@@ -122,6 +122,14 @@ def name_staff(visit: Editing, names: Annotated[str, Form(max_length=1_000)] = "
     return visit.back("/settings", "#people")
 
 
+@router.post("/pseudonyms", response_class=HTMLResponse)
+def use_pseudonyms(visit: Managing, wanted: Annotated[bool, Form()]) -> RedirectResponse:
+    """Know authors by a pseudonym, or by their name, from now on."""
+    with Trying(), db.writing(visit.engine) as connection:
+        companies.change(connection, visit.company_id, {"pseudonyms": wanted})
+    return visit.back("/settings", "#data")
+
+
 @router.post("/feed", response_class=HTMLResponse)
 def make_feed(visit: Managing) -> HTMLResponse:
     """A new address of the feed of alerts, shown once; the one before is over."""

@@ -102,7 +102,7 @@ def _read(visit: Visit, file: UploadFile, mapping: Mapping[str, str] | None = No
         with path.open("wb") as copy:
             copyfileobj(file.file, copy)
         try:
-            done = imports.import_file(visit.engine, visit.pages.log, visit.firm, path, name=name, mapping=mapping)
+            done = imports.import_file(visit.engine, visit.pages.intake, visit.firm, path, name=name, mapping=mapping)
         except UnknownColumnsError as error:
             return Dropped(name, unknown=error)
         except InvalidInputError as error:

@@ -49,8 +49,8 @@ def held(folder, *words):
 
 
 def forget(house, firm, **asked):
-    whom = Asked(company_id=firm["id"], **asked)
-    return forgetting.forget(house.engine, house.log, whom, house.settings.secret(), house.settings.outbox_dir)
+    whom = Asked(key=house.settings.secret(), company_id=firm["id"], **asked)
+    return forgetting.forget(house.engine, house.log, whom, house.settings.outbox_dir)
 
 
 def rows(house, table):
@@ -60,8 +60,8 @@ def rows(house, table):
 
 def test_who_asks_is_told_all_that_is_kept_and_where_it_went(told, house, firm):
     with db.reading(house.engine) as connection:
-        kept = disclosure.kept(connection, Asked(company_id=firm["id"], author="sandrine malaval"))
-        nobody = disclosure.kept(connection, Asked(company_id=firm["id"], author="Personne"))
+        kept = disclosure.kept(connection, Asked(key="", company_id=firm["id"], author="sandrine malaval"))
+        nobody = disclosure.kept(connection, Asked(key="", company_id=firm["id"], author="Personne"))
     (one,) = kept["mentions"]
     assert (one["text"], one["author"], one["rating"], one["source"]) == (WORDS, NAME, 1.0, "Google")
     assert [alert["facts"]["quote"] for alert in kept["alerts"]] == [WORDS]
@@ -123,7 +123,7 @@ def test_another_firms_mentions_stay(told, house, firm):
 
 
 def test_a_record_without_their_words_stays_as_it_is():
-    asked = Asked(company_id="co_1", author=NAME)
+    asked = Asked(key="", company_id="co_1", author=NAME)
     assert forgetting.without(b'{"a": [1, {"author": "Nadia"}]}', asked, set()) == b'{"a": [1, {"author": "Nadia"}]}'
     assert forgetting.without(b"not JSON", asked, set()) == b"not JSON"
     assert forgetting.without(b"not JSON of " + NAME.encode(), asked, set()) == b""

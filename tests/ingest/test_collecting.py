@@ -32,7 +32,7 @@ def rss(*items):
 
 @pytest.fixture
 def collector(house, site):
-    collector = Collector(house.engine, house.log, allow_hosts=(site.host,))
+    collector = Collector(house.engine, house.intake, allow_hosts=(site.host,))
     yield collector
     collector.close()
 
@@ -177,7 +177,7 @@ def test_several_workers_share_the_sources(house, firm, site):
     site.pages["/f"] = Answer(rss(ITEM.format(1, "bon", "")))
     for n in range(12):
         add(house, firm, f"{site.url}/f?{n}")
-    workers = [Collector(house.engine, house.log, allow_hosts=(site.host,)) for _ in range(3)]
+    workers = [Collector(house.engine, house.intake, allow_hosts=(site.host,)) for _ in range(3)]
     while sum(worker.poll_due() for worker in workers):
         pass
     for worker in workers:
@@ -250,9 +250,9 @@ def test_what_is_global(address, expected):
 def test_a_file_imported_twice_counts_once(house, firm, tmp_path):
     path = tmp_path / "avis.csv"
     path.write_text("date;note;avis\n2026-01-05;5;Parfait\n2026-01-05;5;Parfait\n2026-02-07;1;Décevant\nhier;1;x\n")
-    done = import_file(house.engine, house.log, firm, path)
+    done = import_file(house.engine, house.intake, firm, path)
     assert (done.mentions, len(done.bad)) == (3, 1)
-    import_file(house.engine, house.log, firm, path)
+    import_file(house.engine, house.intake, firm, path)
     analyse(house)
     assert count(house, firm) == 3
     assert is_exact(house)
@@ -263,7 +263,7 @@ def test_a_file_imported_twice_counts_once(house, firm, tmp_path):
 
 def test_an_unreadable_file_says_why(house, firm, tmp_path):
     with pytest.raises(InvalidInputError, match="cannot be read"):
-        import_file(house.engine, house.log, firm, tmp_path / "absent.csv")
+        import_file(house.engine, house.intake, firm, tmp_path / "absent.csv")
 
 
 FEEDS = SHARED / "inputs" / "feeds"

@@ -91,8 +91,8 @@ def test_a_mapping_is_remembered_with_its_header(house, firm, tmp_path):
         cells = {"Quand": "23/11/2026", "Ressenti": f"Bien {month}", "Etoiles du client": "4"}
         (tmp_path / f"{month}.csv").write_text(header + "\n" + ";".join(cells[name] for name in header.split(";")))
     mapping = {"text": "Ressenti", "date": "Quand", "rating": "Etoiles du client"}
-    import_file(house.engine, house.log, firm, tmp_path / "nov.csv", mapping=mapping)
-    done = import_file(house.engine, house.log, firm, tmp_path / "dec.csv")
+    import_file(house.engine, house.intake, firm, tmp_path / "nov.csv", mapping=mapping)
+    done = import_file(house.engine, house.intake, firm, tmp_path / "dec.csv")
     assert (done.mentions, done.bad, done.columns) == (1, [], mapping)
 
 
@@ -117,7 +117,7 @@ def test_naughty_strings_come_back_as_they_were(house, firm, tmp_path, kind):
     assert len(strings) > 280
     rows = [json.dumps({"id": f"n{at}", "texte": one}) for at, one in enumerate(strings)]
     (tmp_path / "in.jsonl").write_text("\n".join(rows))
-    done = import_file(house.engine, house.log, firm, tmp_path / "in.jsonl")
+    done = import_file(house.engine, house.intake, firm, tmp_path / "in.jsonl")
     assert (done.mentions, done.bad) == (len(strings), [])
     back = round_trip(house, firm, tmp_path, kind)
     assert back.bad == []

@@ -288,7 +288,7 @@ def test_a_dropped_mail_reaches_the_alert_and_the_weekly_mail_and_a_forged_one_c
     (tmp_path / "vrai.eml").write_bytes(raw)
     (tmp_path / "faux.eml").write_bytes(raw.replace(b"horrible", b"criminel"))
     for name in ("faux.eml", "vrai.eml", "vrai.eml"):
-        import_file(house.engine, house.log, firm, tmp_path / name, notify=True)
+        import_file(house.engine, house.intake, firm, tmp_path / name, notify=True)
         analyse(house)
         facts, alerts = week_of(house, firm)
         assert (facts["mentions"], len(alerts)) == ((0, 0) if name == "faux.eml" else (1, 1))

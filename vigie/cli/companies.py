@@ -97,6 +97,7 @@ def edit_company(
     alerts: Annotated[str | None, typer.Option(help="alerts to --email too: instant, daily, none")] = None,
     frequency: Annotated[str | None, typer.Option(help="how often to --email: weekly, daily, monthly")] = None,
     team_email: Annotated[list[str] | None, typer.Option(help="one more who receives the team's edition")] = None,
+    pseudonyms: Annotated[bool | None, typer.Option(help="know authors by a pseudonym from now on")] = None,
 ) -> None:
     """Change what is given.
 
@@ -106,7 +107,7 @@ def edit_company(
 
     given: dict[str, object] = {
         "name": name, "city": city, "language": language, "timezone": timezone, "siren": siren, "sector": sector,
-        "website": website,
+        "website": website, "pseudonyms": pseudonyms,
     }  # fmt: skip
     with opened() as house, db.writing(house.engine) as connection:
         row = companies.find(connection, company)
@@ -175,7 +176,9 @@ def forget(
     with opened() as house:
         with db.reading(house.engine) as connection:
             company_id = companies.find(connection, company)["id"]
-            asked = forgetting.Asked(company_id=company_id, author=author, source_id=source, mention_id=mention)
+            asked = forgetting.Asked(
+                key=house.settings.secret(), company_id=company_id, author=author, source_id=source, mention_id=mention
+            )
             rows = forgetting.found(connection, asked)
         for row in rows:
             tell(f"{row['id']}  {row['day']}  {row['author'] or '-'}  {(row['title'] or row['text'])[:80]}")
@@ -183,7 +186,7 @@ def forget(
             raise NotFoundError(f"there is no mention {mention!r}")
         if not yes:
             typer.confirm(f"Forget these {len(rows)} mentions, and what comes of them again?", abort=True, err=True)
-        done = forgetting.forget(house.engine, house.log, asked, house.settings.secret(), house.settings.outbox_dir)
+        done = forgetting.forget(house.engine, house.log, asked, house.settings.outbox_dir)
         say(f"{done.mentions} mentions without words, {done.deliveries} deliveries and {done.files} mails removed")
         if done.log_clean_by:
             say(f"Kafka drops the last of them by {done.log_clean_by:%Y-%m-%d %H:%M} UTC")
@@ -207,7 +210,8 @@ def disclose(
         raise typer.BadParameter("give --author or --mention")
     with opened() as house, db.reading(house.engine) as connection:
         company_id = companies.find(connection, company)["id"]
-        asked = Asked(company_id=company_id, author=author, source_id=source, mention_id=mention)
+        key = house.settings.secret()
+        asked = Asked(key=key, company_id=company_id, author=author, source_id=source, mention_id=mention)
         kept = disclosure.kept(connection, asked)
     say(json.dumps(kept, ensure_ascii=False, indent=2))
 

@@ -120,7 +120,7 @@ def _listen(house: House, sites: _Sites) -> str:
         firm = companies.get(connection, company_id)
     export = house.settings.data_dir / "avis.csv"
     _write_export(export)
-    done = import_file(house.engine, house.log, firm, export, name="Google")
+    done = import_file(house.engine, house.intake, firm, export, name="Google")
     tell(f"imported {done.mentions} reviews from an export")
     return company_id
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ingest.collect import Intake
     from vigie.log import EventLog
     from vigie.settings import Settings
 
@@ -20,6 +21,13 @@ class House:
     settings: "Settings"
     engine: "Engine"
     log: "EventLog"
+
+    @property
+    def intake(self) -> "Intake":
+        """Where mentions enter the log."""
+        from ingest.collect import Intake
+
+        return Intake(self.engine, self.log, self.settings.secret())
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def import_(
             firm = companies.find(connection, company)
         with _progress() as show:
             done = import_file(
-                house.engine, house.log, firm, file, name=name, kind=format_, mapping=_pairs(mapping), notify=notify,
+                house.engine, house.intake, firm, file, name=name, kind=format_, mapping=_pairs(mapping), notify=notify,
                 progress=show,
             )  # fmt: skip
     tell("read as: " + ", ".join(f"{field}={column}" for field, column in done.columns.items()))

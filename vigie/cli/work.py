@@ -47,7 +47,7 @@ def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bo
     from vigie.secrets import Vault
 
     vault = Vault(house.settings.secret())
-    collector = Collector(house.engine, house.log, allow_hosts=house.settings.allow_hosts, vault=vault)
+    collector = Collector(house.engine, house.intake, allow_hosts=house.settings.allow_hosts, vault=vault)
 
     def is_done() -> bool:
         return collector.is_idle

@@ -48,6 +48,8 @@ company = Table(
     Column("website", Text),
     # First names of the team, masked where a customer complains.
     Column("staff", JSON, nullable=False, server_default="[]"),
+    # Whether authors are known by a pseudonym from when they are collected.
+    Column("pseudonyms", Boolean, nullable=False, server_default=false()),
     Column("language", String(8), nullable=False),
     Column("timezone", String(64), nullable=False),
     Column("created_at", Instant, nullable=False),
