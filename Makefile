@@ -38,7 +38,7 @@ types: .venv/.dev ## what mypy says
 imports: .venv/.dev ## the direction of imports
 	$(BIN)/lint-imports
 
-bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and its two neighbours
+bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and its neighbours
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m benchmarks.polls
 	$(BIN)/python -m benchmarks.latency

@@ -129,7 +129,7 @@ def engine_for(language: str, name: str = "learned") -> Engine:
     """The engine that reads `language`, one of `ENGINES` or `onnx:FOLDER`; made once for each process, as it takes part
     of a second to load. Raises `SettingsError`."""
     if name.startswith("onnx:"):
-        return Own(Path(name.removeprefix("onnx:")))
+        return _own(Path(name.removeprefix("onnx:")))
     if name == "learned":
         return Learned(language)
     if name == "lexicon":
@@ -137,6 +137,12 @@ def engine_for(language: str, name: str = "learned") -> Engine:
     if name == "published":
         return ByWords(name, Vader() if language == "en" else Pattern())
     raise SettingsError(f"{name!r} is no engine: {', '.join(ENGINES)}, or onnx: and a folder")
+
+
+@lru_cache(maxsize=1)
+def _own(folder: Path) -> Own:
+    """One for all languages: a transformer is large."""
+    return Own(folder)
 
 
 def label_of(score: float) -> Label:

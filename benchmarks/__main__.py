@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -50,7 +50,8 @@ def main() -> None:
         label = f"the same, 50 in a record, 2,000 firms, without full-text search, {name}"
         measures[label] = lambda texts, settings=settings: without_search(texts, settings())
     try:
-        warm(sample(), measures.values())
+        for measure in measures.values():  # models load once, and usual words are known, as in a worker that has run
+            measure(sample())
         found: dict[str, list[float]] = {name: [] for name in measures}
         turn = 0
         for run in range(RUNS):
@@ -62,12 +63,6 @@ def main() -> None:
         for server in servers:
             server.stop()
     write(found)
-
-
-def warm(texts: Texts, measures: Iterable[Callable[[Texts], float]]) -> None:
-    """Lexicons and models load once, and usual words are known, as in a worker that has run for a while."""
-    for measure in measures:
-        measure(texts)
 
 
 def sample(turn: int = 0) -> Texts:
