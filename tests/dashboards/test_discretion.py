@@ -40,3 +40,16 @@ def test_the_team_reads_complaints_without_names_and_praise_with_them(house, fir
         assert "Kévin, hélas" not in page
         assert "KEVIN encore" not in page
     assert "Kévin est adorable" in client.get(f"{base}/reviews").text
+
+
+def test_an_owner_chooses_pseudonyms_and_the_team_does_not(house, firm):
+    client = TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
+    place = f"/companies/{firm['id']}/settings"
+    person(house, firm, "marie@example.fr", "owner")
+    person(house, firm, "lea@example.fr", "team")
+    signed_in(house, client, "lea@example.fr")
+    assert client.post(f"{place}/pseudonyms", data={"wanted": "true"}).status_code == 404
+    signed_in(house, client, "marie@example.fr")
+    assert "apparaissent sous le nom" in client.get(place).text
+    assert client.post(f"{place}/pseudonyms", data={"wanted": "true"}).status_code == 303
+    assert "Les nouveaux auteurs sont désignés par un pseudonyme." in client.get(place).text
