@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, select
 
 from analysis import emerging, search
 from analysis.alerts import History
@@ -14,6 +14,7 @@ from analysis.reputation import five_stars_needed, next_shown
 from analysis.rollups import ALL, Sums
 from analysis.wishes import OTHER
 from analysis.words import lemmas
+from vigie import db
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
@@ -254,9 +255,7 @@ def mentions(
     """The firm's mentions, latest first, `after` the last one of the page before."""
     query = _filtered(company_id, wanted)
     if after:
-        moment, mention_id = after
-        earlier = and_(mention.c.published_at == moment, mention.c.id < mention_id)
-        query = query.where(or_(mention.c.published_at < moment, earlier))
+        query = query.where(db.before(mention.c.published_at, mention.c.id, after))
     latest_first = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
     return connection.execute(latest_first.limit(limit)).mappings().all()
 
@@ -293,9 +292,7 @@ def alerts(
     if is_open is not None:
         query = query.where(alert.c.resolved_at.is_(None) if is_open else alert.c.resolved_at.is_not(None))
     if after:
-        moment, alert_id = after
-        earlier = and_(alert.c.happened_at == moment, alert.c.id < alert_id)
-        query = query.where(or_(alert.c.happened_at < moment, earlier))
+        query = query.where(db.before(alert.c.happened_at, alert.c.id, after))
     return (
         connection.execute(query.order_by(alert.c.happened_at.desc(), alert.c.id.desc()).limit(limit)).mappings().all()
     )

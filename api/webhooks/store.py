@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from analysis import endpoints
 from analysis.alert_store import raised
 from analysis.rules import conditions
 from api.webhooks import templates
-from vigie import clock, due, ids, outbox
+from vigie import clock, db, due, ids, outbox
 from vigie.db.tables import alert, attempt, company, webhook
 from vigie.db.tables import outbox as table
 from vigie.errors import InvalidInputError, NotFoundError
@@ -159,9 +159,7 @@ def deliveries(
     of_firm(connection, company_id, webhook_id)
     query = select(table).where(table.c.address == webhook_id, table.c.kind == outbox.WEBHOOK)
     if after:
-        moment, delivery_id = after
-        earlier = and_(table.c.created_at == moment, table.c.id < delivery_id)
-        query = query.where(or_(table.c.created_at < moment, earlier))
+        query = query.where(db.before(table.c.created_at, table.c.id, after))
     rows = (
         connection.execute(query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)).mappings().all()
     )

@@ -1,6 +1,18 @@
 """The database: SQLite or PostgreSQL behind SQLAlchemy Core, with one meaning."""
 
-from vigie.db.engine import connect, locking, now, present, reading, retrying, scrub, upsert, writing
+from vigie.db.engine import before, connect, locking, now, present, reading, retrying, scrub, upsert, writing
 from vigie.db.types import Instant
 
-__all__ = ["Instant", "connect", "locking", "now", "present", "reading", "retrying", "scrub", "upsert", "writing"]
+__all__ = [
+    "Instant",
+    "before",
+    "connect",
+    "locking",
+    "now",
+    "present",
+    "reading",
+    "retrying",
+    "scrub",
+    "upsert",
+    "writing",
+]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     event,
     make_url,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -180,3 +181,12 @@ def upsert(
 def locking(connection: Connection, query: Select[Any]) -> Select[Any]:
     """`query` holding its rows until the transaction ends; on SQLite the writer holds everything already."""
     return query if connection.dialect.name == "sqlite" else query.with_for_update()
+
+
+def before(at: ColumnElement[datetime], id_: ColumnElement[str], last: tuple[datetime, str]) -> ColumnElement[bool]:
+    """The rows after `last` where the latest come first.
+
+    One comparison of pairs: an index goes to it at once. "Earlier, or as early with a lesser id" is the same, but
+    PostgreSQL then walks over all the pages before.
+    """
+    return tuple_(at, id_) < last
