@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.learned.train import rows_of
+from analysis.learned.labelled import rows_of
 from tests.faults.cases import RECOVERY, brokers, database, rig, settings  # noqa: F401 # fixtures
 from tests.faults.rig import TEXTS, Rig
 from tests.pipeline import SHARED
@@ -21,6 +21,7 @@ from tests.servers import Kafka, Postgres, wait_until
 
 SECONDS = 60 * float(os.environ.get("VIGIE_SOAK_MINUTES", "60"))
 WARM = SECONDS / 6  # from when on memory may not grow
+CATCHING_UP = 600.0  # seconds, for what the last faults held up
 TRIED = 15_000  # mentions to find the fastest rate with
 
 pytestmark = pytest.mark.timeout(SECONDS + 3_000)
@@ -41,12 +42,14 @@ def test_an_hour_of_faults_loses_nothing_and_needs_no_more_memory(rig, brokers, 
         while time.monotonic() < end - RECOVERY:
             time.sleep(rig.chance.uniform(30, 60))
             fault = rig.chance.choice((kill_worker, stop_worker, freeze_broker, kill_broker, kill_database))
-            faults[fault.__name__.replace("_", " ")] += 1
+            name = fault.__name__.replace("_", " ")
+            print(f"{(end - time.monotonic()) / 60:.1f} minutes left, {len(rig.produced)} produced: {name}", flush=True)
+            faults[name] += 1
             fault(rig, brokers, database)
-        producer.join(SECONDS)
+        producer.join(CATCHING_UP)
         assert not producer.is_alive(), "the producer never got through"
         watcher.join()
-        wait_until(lambda: rig._quietly(lambda: rig.count() >= len(rig.produced) and rig.lag() == 0), 300, 2)
+        wait_until(lambda: rig._quietly(lambda: rig.count() >= len(rig.produced) and rig.lag() == 0), CATCHING_UP, 2)
     assert steady.poll() is None, "nobody killed this one"
     begun = memory[0][0]
     warm = statistics.median(size for at, size in memory if WARM <= at - begun <= WARM + SECONDS / 20)
