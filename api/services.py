@@ -14,17 +14,13 @@ from vigie.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the log, and the settings of this process."""
+    """The database, the log, the settings of this process, and where mentions enter the log."""
 
     engine: Engine
     log: EventLog
     settings: Settings
     vault: Vault
-
-    @property
-    def intake(self) -> Intake:
-        """Where mentions enter the log."""
-        return Intake(self.engine, self.log, self.settings.secret())
+    intake: Intake
 
 
 def services(request: Request) -> Services:

@@ -25,6 +25,7 @@ from api.auth import Read
 from api.services import Services
 from benchmarks.__main__ import ROOT, backends, sample
 from benchmarks.pages import A_FIRM, fill
+from ingest.collect import Intake
 from vigie import access, clock, db
 from vigie.db import tables
 from vigie.db.migrate import migrate
@@ -85,7 +86,8 @@ def trend(engine: Engine, firms: int) -> tuple[float, float]:
 def requests(engine: Engine, settings: Settings, company_id: str) -> tuple[float, float]:
     """CPU µs of a request for a constant answer, and of one for the trend, behind the same key and middleware."""
     log = open_log(settings)
-    app = create_app(Services(engine, log, settings.model_copy(update={"rate_limit": 10**9}), Vault(settings.secret())))
+    unlimited, secret = settings.model_copy(update={"rate_limit": 10**9}), settings.secret()
+    app = create_app(Services(engine, log, unlimited, Vault(secret), Intake(engine, log, secret)))
     _add_constant(app)
     with db.writing(engine) as connection:
         key = access.create_key(connection, "benchmark")

@@ -29,12 +29,8 @@ class Pages:
 
     engine: Engine
     log: EventLog
+    intake: Intake
     settings: Settings
-
-    @property
-    def intake(self) -> Intake:
-        """Where mentions enter the log."""
-        return Intake(self.engine, self.log, self.settings.secret())
 
 
 class RefusedError(Exception):

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from dashboards import alert_feed, feedback, subscription, visit
 from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week, year
 from dashboards.visit import Pages
+from ingest.collect import Intake
 from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
 
@@ -26,9 +27,9 @@ _FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def mount(app: FastAPI, engine: Engine, log: EventLog, given: Settings) -> None:
+def mount(app: FastAPI, engine: Engine, log: EventLog, intake: Intake, given: Settings) -> None:
     """Add the pages to `app`."""
-    visit.install(app, Pages(engine, log, given))
+    visit.install(app, Pages(engine, log, intake, given))
     for place in (doors, firms, week, reviews, subjects, alerts, settings, start, counter, guides, year):
         app.include_router(place.router, include_in_schema=False)
     app.include_router(alert_feed.router(engine, given), include_in_schema=False)

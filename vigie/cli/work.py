@@ -151,8 +151,9 @@ def make_app(house: House):  # type: ignore[no-untyped-def] # FastAPI is importe
     from dashboards import web
     from vigie.secrets import Vault
 
-    app = create_app(Services(house.engine, house.log, house.settings, Vault(house.settings.secret())))
-    web.mount(app, house.engine, house.log, house.settings)
+    intake = house.intake
+    app = create_app(Services(house.engine, house.log, house.settings, Vault(house.settings.secret()), intake))
+    web.mount(app, house.engine, house.log, intake, house.settings)
     return app
 
 
