@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis.learned.train import rows_of
+from analysis.learned.labelled import rows_of
 from analysis.lexicon import Lexicon
 from analysis.sentiment import Pattern
 from benchmarks.understanding import SETS

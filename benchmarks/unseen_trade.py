@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.learned import train
+from analysis.learned import labelled, lessons, train
 from analysis.learned.model import NEGATIVE, POSITIVE, Model, shipped
 from analysis.tokens import cut
 
@@ -51,16 +51,18 @@ def main() -> None:
     print("Made by `python -m benchmarks.unseen_trade DATA`; right on happy and unhappy, test splits.")
     for language in TRADES:
         print(f"\n## {language}\n")
-        for line in _table(train.rows_of(Path(sys.argv[1]), language), language):
+        for line in _table(labelled.rows_of(Path(sys.argv[1]), language), language):
             print(line, flush=True)
 
 
 def _table(rows: Sequence[dict[str, Any]], language: str) -> Iterator[str]:
-    learnt = {row["source"] for row in rows if train.may_learn(row)}
+    learnt = {row["source"] for row in rows if labelled.may_learn(row)}
 
     @cache
     def trained(without: frozenset[str]) -> Model:
-        return Model(language, train.trained(rows, language, without)) if without else shipped(language)
+        if not without:
+            return shipped(language)
+        return Model(language, train.trained(rows, language, without, _lessons(language, without)))
 
     yield "| trade | set | the shipped model | trained without the source | trained without the trade |"
     yield "|---|---|---|---|---|"
@@ -75,6 +77,16 @@ def _table(rows: Sequence[dict[str, Any]], language: str) -> Iterator[str]:
             yield f"| {name} | {source} | {_cells(figures[-1])} |"
     means = [sum(one) / len(figures) for one in zip(*figures, strict=True)]
     yield f"| mean | {len(figures)} sets | {_cells(means)} |"
+
+
+def _lessons(language: str, without: frozenset[str]) -> lessons.Lessons:
+    """Those of a teacher that saw nothing of these sources; none where no such teacher was asked."""
+    fitting = [
+        path
+        for path in sorted(lessons.FOLDER.glob(f"{language}-without-*.npz"))
+        if without <= set(path.stem.removeprefix(f"{language}-without-").split("-"))
+    ]
+    return lessons.unpacked(fitting[0]) if fitting else lessons.Lessons({})
 
 
 def _cells(shares: Sequence[float]) -> str:

@@ -1,91 +1,93 @@
 """Train the shipped models: `python -m analysis.learned.train FOLDER`. Deterministic; needs the extra `train`.
 
-Choices are made on development rows; test rows are never read here. What may be learnt from is said in
-docs/model-card.md; `MEASURED_ONLY` is kept out by its licence, and a test holds it to that.
+Choices are made on development rows; test rows are never read here. Where a teacher was asked (`lessons`), a text is
+believed by its label and by what the teacher said, and its sentences are learnt from too.
 """
 
 import argparse
-import gzip
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
-from zlib import crc32
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from analysis.learned import features
+from analysis.learned.labelled import CLASSES, Row, is_held, may_learn, rows_of, with_dev_of
+from analysis.learned.lessons import FOLDER, Lessons, sentences, unpacked
 from analysis.learned.model import NEUTRAL, NEUTRAL_SHARE, Floats, Model
 from analysis.tokens import cut
 
-MEASURED_ONLY = frozenset(
-    {
-        "allocine_series", "semeval16_rest_fr", "se14en_rest", "se16en_rest", "se15en_lap", "mabsa_restaurant",
-        "mabsa_laptop", "mabsa_sight", "rt_polarity", "vader_tweets", "vader_amazonReviewSnippets",
-        "vader_movieReviewSnippets", "vader_nytEditorialSnippets",
-    }
-)  # fmt: skip
-# Book reviews taught little and cost a point on every other trade (docs/model-card.md).
-LEFT_OUT = frozenset({"babelio", "critiqueslibres"})
-CLASSES = ("neg", "neu", "pos")
 _STRENGTH = 30.0  # of the classifiers: liblinear's C
 _SMOOTH = 0.5
-_ITERATIONS = 200
+_ITERATIONS = 60
+_LABEL = 0.15  # how far a label is believed beside a teacher
+_SENTENCE = 2.0  # what the sentences of a text weigh beside it, by the root of how many they are
+_DOUBTFUL = 0.02  # of the mean weight; what weighs less is not worth its time
 _TURN = 2_000  # texts counted at a time
 
-Row = dict[str, Any]
 
-
-def rows_of(folder: Path, language: str) -> list[Row]:
-    """Every row of a language: text, label, source, split."""
-    with gzip.open(folder / f"sentiment_{language}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def may_learn(row: Row, without: frozenset[str] = frozenset()) -> bool:
-    """Whether the shipped model may learn from this row."""
-    return row["split"] != "test" and row["source"] not in MEASURED_ONLY | LEFT_OUT | without
-
-
-def is_held(row: Row, with_dev: frozenset[str]) -> bool:
-    """Whether choices are made on this row: the development split, or a tenth where a source has none."""
-    if row["source"] in with_dev:
-        return bool(row["split"] == "dev")
-    return crc32(row["text"].encode()) % 10 == 0
-
-
-def trained(rows: Sequence[Row], language: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+def trained(
+    rows: Sequence[Row], language: str, without: frozenset[str] = frozenset(), lessons: Lessons | None = None
+) -> dict[str, Any]:
     """The tables of one language, and a calibration fitted on rows that its own tables have not seen."""
+    lessons = lessons or Lessons({})
     ours = [row for row in rows if may_learn(row, without)]
-    with_dev = frozenset(row["source"] for row in ours if row["split"] == "dev")
+    with_dev = with_dev_of(ours)
     held = [row for row in ours if is_held(row, with_dev)]
-    first = _tables([row for row in ours if not is_held(row, with_dev)], language)
+    first = _tables([row for row in ours if not is_held(row, with_dev)], language, lessons)
     calibration = _calibration(held, language, first)
-    return {**_tables(ours, language), "calibration": calibration}
+    return {**_tables(ours, language, lessons), "calibration": calibration}
 
 
-def _tables(rows: Sequence[Row], language: str) -> dict[str, Any]:
-    """Two classifiers over two kinds of features, as 8-bit tables with a scale each."""
-    labels = np.array([row["label"] for row in rows])
-    # Each (source, label) weighs as the root of its size: a large set must not drown a small one.
+class _Examples(NamedTuple):
+    """Texts, how likely each is happy and unhappy, and what each weighs."""
+
+    texts: list[str]
+    chances: Floats
+    weights: Floats
+
+
+def _examples(rows: Sequence[Row], lessons: Lessons) -> _Examples:
+    """Each row, and the sentences of it that the teacher spoke of; there the teacher alone is believed.
+
+    Each (source, label) weighs as the root of its size: a large set must not drown a small one.
+    """
     sizes = Counter((row["source"], row["label"]) for row in rows)
-    weight = np.array([sizes[row["source"], row["label"]] ** -0.5 for row in rows])
-    weight /= weight.mean()
+    texts: list[str] = []
+    chances, weights = [], []
+    for row in rows:
+        label = np.array([[row["label"] == "pos", row["label"] == "neg"]], float)
+        said = lessons.of(row["text"])
+        parts = [] if said is None else sentences(row["text"])
+        texts += [row["text"], *parts]
+        chances.append(label if said is None else np.vstack([_LABEL * label + (1 - _LABEL) * said[:1], said[1:]]))
+        weight = sizes[row["source"], row["label"]] ** -0.5
+        weights += [weight, *(weight * _SENTENCE / len(parts) ** 0.5 for _ in parts)]
+    return _Examples(texts, np.concatenate(chances), np.array(weights) / np.mean(weights))
+
+
+def _tables(rows: Sequence[Row], language: str, lessons: Lessons) -> dict[str, Any]:
+    """Two classifiers over two kinds of features, as 8-bit tables with a scale each."""
+    texts, chances, weights = _examples(rows, lessons)
     kinds, bias, scales = [], np.zeros(2), np.zeros(2)
-    for number, matrix in enumerate(_matrices([row["text"] for row in rows], language)):
+    for number, matrix in enumerate(_matrices(texts, language)):
         heads = []
-        for head, label in enumerate(("pos", "neg")):
-            ratio = _ratio(matrix, labels == label, weight)
+        for head in (0, 1):
+            chance = chances[:, head]
+            ratio = _ratio(matrix, weights * chance, weights * (1 - chance))
+            # A doubtful text says little: the gradient of a chance is that of a label which weighs less.
+            sure = weights * np.abs(2 * chance - 1)
+            told = sure > _DOUBTFUL
             fitted = LogisticRegression(
                 C=_STRENGTH, solver="liblinear", dual=True, max_iter=_ITERATIONS, random_state=0
             )
-            fitted.fit(matrix.multiply(ratio).tocsr(), labels == label, sample_weight=weight)
+            fitted.fit(matrix[told].multiply(ratio).tocsr(), chance[told] > 0.5, sample_weight=sure[told])
             heads.append(fitted.coef_[0] * ratio)
             bias[head] += fitted.intercept_[0]
         both = np.stack(heads)
@@ -94,12 +96,10 @@ def _tables(rows: Sequence[Row], language: str) -> dict[str, Any]:
     return {"words": kinds[0], "runs": kinds[1], "scales": scales, "bias": bias}
 
 
-def _ratio(matrix: Any, happy: Any, weight: Any) -> Any:
-    """The log-count ratio of Wang & Manning (2012)."""
-    weighted = sparse.diags(weight) @ matrix
-    ours = _SMOOTH + np.asarray(weighted[happy].sum(0)).ravel()
-    others = _SMOOTH + np.asarray(weighted[~happy].sum(0)).ravel()
-    return np.log((ours / ours.sum()) / (others / others.sum()))
+def _ratio(matrix: Any, ours: Floats, others: Floats) -> Any:
+    """The log-count ratio of Wang & Manning (2012), of texts that weigh so much on each side."""
+    counts = [_SMOOTH + matrix.T @ side for side in (ours, others)]
+    return np.log((counts[0] / counts[0].sum()) / (counts[1] / counts[1].sum()))
 
 
 def _matrices(texts: Sequence[str], language: str) -> list[Any]:
@@ -165,12 +165,13 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("folder", type=Path, help="labelled texts: sentiment_fr.jsonl.gz, sentiment_en.jsonl.gz")
     asked.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "models")
-    asked.add_argument("--without", default="", help="sources to leave out, with commas")
+    asked.add_argument("--without", default="", help="sources to leave out, with commas; no lessons then")
     asked.add_argument("--language", choices=("fr", "en"), action="append")
     given = asked.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for language in given.language or ("fr", "en"):
-        tables = trained(rows_of(given.folder, language), language, frozenset(given.without.split(",")))
+        lessons = None if given.without else unpacked(FOLDER / f"{language}.npz")
+        tables = trained(rows_of(given.folder, language), language, frozenset(given.without.split(",")), lessons)
         np.savez_compressed(given.out / f"{language}.npz", **tables)
         sys.stdout.write(f"{language}: {(given.out / f'{language}.npz').stat().st_size} bytes\n")
 

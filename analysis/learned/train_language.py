@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from analysis.language import BITS, MODEL, buckets
-from analysis.learned.train import may_learn, rows_of
+from analysis.learned.labelled import may_learn, rows_of
 from analysis.tokens import cut
 
 _LEAST = 2  # times that a word was written

@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 
 from analysis import sentiment
-from analysis.learned import train
+from analysis.learned import labelled
 from tests.pipeline import SHARED
 
 pytestmark = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="needs the labelled texts of ../shared/data")
@@ -31,7 +31,7 @@ def marked(language: str) -> list[Marked]:
     """The sentences of `marked_spans.txt`, found again by their source and checksum."""
     texts = {
         (row["source"], f"{crc32(row['text'].encode()):08x}"): row["text"]
-        for row in train.rows_of(SHARED / "data", language)
+        for row in labelled.rows_of(SHARED / "data", language)
         if row["split"] == "test"
     }
     lines = Path(__file__).with_name("marked_spans.txt").read_text(encoding="utf-8").splitlines()

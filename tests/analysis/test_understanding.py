@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analysis import evaluation, language, reading, sentiment
 from analysis import tokens as tokens_module
-from analysis.learned import features, train
+from analysis.learned import features, labelled, train
 from analysis.learned.model import shipped
 from analysis.lexicon import Lexicon
 from analysis.tokens import cut
@@ -184,9 +184,9 @@ def rows():
 
 
 def test_only_what_may_be_learnt_from_is_learnt():
-    learnt = [row for row in rows() if train.may_learn(row)]
+    learnt = [row for row in rows() if labelled.may_learn(row)]
     assert {(row["source"], row["split"]) for row in learnt} == {("insurance", "train")}
-    assert not any(train.may_learn(row, frozenset({"insurance"})) for row in rows())
+    assert not any(labelled.may_learn(row, frozenset({"insurance"})) for row in rows())
 
 
 def test_training_twice_gives_the_same_model():

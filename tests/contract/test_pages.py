@@ -51,5 +51,5 @@ def test_a_late_page_costs_no_more_than_the_first(engine):
             connection.execute(text("SET LOCAL enable_seqscan = off"))
             plan = [row[0] for row in connection.execute(text(f"EXPLAIN {asked}"))]
     assert any(
-        "(published_at,id)<(?,?)" in line or "Index Cond" in line and "ROW(published_at" in line for line in plan
+        "(published_at,id)<(?,?)" in line or ("Index Cond" in line and "ROW(published_at" in line) for line in plan
     ), plan
