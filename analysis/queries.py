@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Text, and_, case, cast, func, not_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    not_,
+    select,
+)
 
 from analysis import emerging, search
 from analysis.alerts import History
@@ -19,6 +32,8 @@ from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
 _WORDED_WITHIN = timedelta(days=90)
+# Whole numbers also on PostgreSQL, whose sums of big integers are decimals.
+_SUMS = [cast(func.sum(rollup.c[name]), BigInteger) for name in Sums._fields]
 _MOST_READ = 400  # texts, of each of the two times that are compared
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 
@@ -60,9 +75,8 @@ def daily(
     if forms is not None:
         own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
         where.append(rollup.c.source_id.in_(own) if forms else rollup.c.source_id.not_in(own))
-    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
-    rows = connection.execute(select(rollup.c.day, *sums).where(*where).group_by(rollup.c.day))
-    return {date.fromisoformat(day): Sums(*map(int, values)) for day, *values in rows}
+    rows = connection.execute(select(rollup.c.day, *_SUMS).where(*where).group_by(rollup.c.day))
+    return {date.fromisoformat(day): Sums(*values) for day, *values in rows}
 
 
 def _days(company_id: str, first: date, last: date, theme: str, location_id: str | None) -> list[ColumnElement[bool]]:
@@ -91,12 +105,11 @@ def daily_and_public(
     own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
     is_own = rollup.c.source_id.in_(own)
     where = _days(company_id, first, last, theme, location_id)
-    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
-    rows = connection.execute(select(rollup.c.day, is_own, *sums).where(*where).group_by(rollup.c.day, is_own))
+    rows = connection.execute(select(rollup.c.day, is_own, *_SUMS).where(*where).group_by(rollup.c.day, is_own))
     every: dict[date, Sums] = {}
     public: dict[date, Sums] = {}
     for written, of_form, *values in rows:
-        day, counted = date.fromisoformat(written), Sums(*map(int, values))
+        day, counted = date.fromisoformat(written), Sums(*values)
         if not of_form:
             public[day] = counted
         every[day] = every[day].plus(counted) if day in every else counted
@@ -105,9 +118,8 @@ def daily_and_public(
 
 def themes(connection: Connection, company_id: str, first: date, last: date) -> dict[str, Sums]:
     """The sums of each theme named between two days, the most named first."""
-    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
     rows = connection.execute(
-        select(rollup.c.theme, *sums)
+        select(rollup.c.theme, *_SUMS)
         .where(
             rollup.c.company_id == company_id,
             rollup.c.day.between(first.isoformat(), last.isoformat()),
@@ -115,16 +127,15 @@ def themes(connection: Connection, company_id: str, first: date, last: date) -> 
         )
         .group_by(rollup.c.theme)
     )
-    named = {theme: Sums(*map(int, values)) for theme, *values in rows}
+    named = {theme: Sums(*values) for theme, *values in rows}
     return dict(sorted(((k, v) for k, v in named.items() if v.mentions), key=lambda pair: (-pair[1].mentions, pair[0])))
 
 
 def by_theme(connection: Connection, company_id: str, first: date, last: date) -> dict[str, dict[date, Sums]]:
     """The days of each theme, and of all under ""; the firm's own forms, which are no public word, left out."""
     own = select(source.c.id).where(source.c.company_id == company_id, source.c.kind == "form")
-    sums = [func.sum(rollup.c[name]) for name in Sums._fields]
     rows = connection.execute(
-        select(rollup.c.theme, rollup.c.day, *sums)
+        select(rollup.c.theme, rollup.c.day, *_SUMS)
         .where(
             rollup.c.company_id == company_id,
             rollup.c.day.between(first.isoformat(), last.isoformat()),
@@ -134,7 +145,7 @@ def by_theme(connection: Connection, company_id: str, first: date, last: date) -
     )
     found: dict[str, dict[date, Sums]] = {}
     for theme, day, *values in rows:
-        found.setdefault(theme, {})[date.fromisoformat(day)] = Sums(*map(int, values))
+        found.setdefault(theme, {})[date.fromisoformat(day)] = Sums(*values)
     return found
 
 
