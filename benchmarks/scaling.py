@@ -31,7 +31,7 @@ from vigie.log.partition import partition_of
 from vigie.settings import Settings
 
 COUNT, FIRMS, RUNS = 12_000, 400, 3
-LIVE_RATE, LIVE_SECONDS, BURST, PACE, STEP = 50, 40, 20_000, 2_000, 500
+LIVE_RATE, LIVE_SECONDS, BURST, PACE, STEP = 50, 40, 15_000, 500, 250
 _JOINED = 12.0  # seconds until every worker holds its partitions
 _TICK = os.sysconf("SC_CLK_TCK")
 _ORIGIN = Origin("so", "push", "bench")

@@ -16,8 +16,9 @@ from vigie import db
 from vigie.errors import InvalidInputError
 
 _MOST_BYTES = 50_000_000
-_STEP = 500
-_PACE = 2_000  # mentions a second: less than one worker reads, so that what comes meanwhile does not wait behind a file
+_STEP = 250
+# Mentions a second: half of what one worker reads, so that what comes meanwhile does not wait behind a file.
+_PACE = 500
 
 
 @dataclass(frozen=True, slots=True)
