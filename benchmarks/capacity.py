@@ -67,6 +67,9 @@ class Stage(NamedTuple):
     promised: str
 
 
+Plan = list[tuple[Stage, float]]  # each with the fewest cores for it
+
+
 def stages(load: Load, costs: Costs, random: np.random.Generator) -> list[Stage]:
     mentions = written(load.firms * load.monthly * MONTHS / 365 * 7, random)
     polls = random.poisson(np.full(WEEK, load.firms * load.sources * load.polled / DAY)).astype(float)
@@ -136,9 +139,9 @@ class Limit(NamedTuple):
     then: str
 
 
-def limits(load: Load, costs: Costs, random: np.random.Generator) -> list[Limit]:
+def limits(load: Load, costs: Costs, plan: Plan) -> list[Limit]:
     """How many firms fill one of each part, the first to break first."""
-    one = {stage.name: load.firms / cores(stage) for stage in stages(load, costs, random)}
+    one = {stage.name: load.firms / least for stage, least in plan}
     yearly = load.monthly * MONTHS * costs.kept
     return sorted(
         [
@@ -154,14 +157,13 @@ def limits(load: Load, costs: Costs, random: np.random.Generator) -> list[Limit]
 
 def main() -> None:
     load, costs = Load(), Costs()
-    random = np.random.default_rng(SEED)
-    plan = [(stage, cores(stage)) for stage in stages(load, costs, random)]
-    found = text(load, costs, plan, limits(load, costs, random))
+    plan = [(stage, cores(stage)) for stage in stages(load, costs, np.random.default_rng(SEED))]
+    found = text(load, costs, plan, limits(load, costs, plan))
     FILE.write_text(found, encoding="utf-8")
     print(found)
 
 
-def text(load: Load, costs: Costs, plan: list[tuple[Stage, float]], first: list[Limit]) -> str:
+def text(load: Load, costs: Costs, plan: Plan, first: list[Limit]) -> str:
     needed = "\n".join(
         f"| {stage.name} | {stage.comes.sum():,.0f} | {stage.comes.max():,.0f} | {stage.promised} | {least:,.2f} | "
         f"{rented(least)} |"
@@ -200,7 +202,7 @@ The fewest cores that keep the promise, found by running a week through a queue 
 
 What mails, polls and pages ask of PostgreSQL is not in the row of the database: it was measured on SQLite, inside theirs.
 
-So the mentions of three million firms are little work: twenty-three a second. Their Monday is not: mails decide the number of
+So the mentions of three million firms are little work: {load.firms * load.monthly * MONTHS / 365 / 86_400:.0f} a second. Their Monday is not: mails decide the number of
 cores, and only for an hour. Written from Sunday midnight on and sent at seven, they would need an eighth (planned, not built).
 
 ## Which part breaks first

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -31,13 +33,18 @@ def may_learn(row: Row, without: frozenset[str] = frozenset()) -> bool:
     return row["split"] != "test" and row["source"] not in MEASURED_ONLY | LEFT_OUT | without
 
 
-def is_held(row: Row, with_dev: frozenset[str]) -> bool:
-    """Whether choices are made on this row: the development split, or a tenth where a source has none."""
-    if row["source"] in with_dev:
-        return bool(row["split"] == "dev")
-    return crc32(row["text"].encode()) % 10 == 0
+def parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows to learn from, and those on which choices are made: a source's development split, or a tenth of it."""
+    with_dev = {row["source"] for row in rows if row["split"] == "dev"}
+    learnt: list[Row] = []
+    held: list[Row] = []
+    for row in rows:
+        is_held = row["split"] == "dev" if row["source"] in with_dev else crc32(row["text"].encode()) % 10 == 0
+        (held if is_held else learnt).append(row)
+    return learnt, held
 
 
-def with_dev_of(rows: list[Row]) -> frozenset[str]:
-    """The sources that have a development split."""
-    return frozenset(row["source"] for row in rows if row["split"] == "dev")
+def weights(rows: Sequence[Row]) -> list[float]:
+    """Each (source, label) weighs as the root of its size: a large set must not drown a small one."""
+    sizes = Counter((row["source"], row["label"]) for row in rows)
+    return [sizes[row["source"], row["label"]] ** -0.5 for row in rows]

@@ -9,7 +9,6 @@ H200. Floating point on a GPU is not the same twice: `train`, which reads the le
 import argparse
 import struct
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +31,6 @@ _ASKED = 8 * _TOKENS  # tokens of a batch that is asked of
 _SORTED = 20_000  # texts among which batches of one length are made
 _BLOCK = 18  # bytes of 32 weights: a 16-bit scale, then 4 bits each
 
-Token = int
-
 
 class E5(NamedTuple):
     """The file: tensors by name, and the vocabulary with what each piece is worth."""
@@ -42,9 +39,9 @@ class E5(NamedTuple):
     layers: int
     heads: int
     epsilon: float
-    bos: Token
-    eos: Token
-    pad: Token
+    bos: int
+    eos: int
+    pad: int
     tensors: dict[str, Any]
     tokenizer: Any
     normal: dict[int, str]
@@ -174,16 +171,15 @@ class Texts:
         return torch.tensor(table)
 
 
-def _shortened(tokens: list[Token]) -> list[Token]:
+def _shortened(tokens: list[int]) -> list[int]:
     return tokens if len(tokens) <= _LONGEST else tokens[: _LONGEST // 2] + tokens[-_LONGEST // 2 :]
 
 
 def taught(e5: E5, rows: Sequence[Row]) -> Teacher:
-    """A teacher tuned on rows; each (source, label) weighs as the root of its size, as in `train`."""
+    """A teacher tuned on rows, which weigh as in `train`."""
     torch.manual_seed(1)
     random = np.random.default_rng(1)
-    sizes = Counter((row["source"], row["label"]) for row in rows)
-    weights = np.array([sizes[row["source"], row["label"]] ** -0.5 for row in rows])
+    weights = np.array(labelled.weights(rows))
     weights /= weights.mean()
     labels = np.array([CLASSES.index(row["label"]) for row in rows])
     texts = Texts([row["text"] for row in rows], e5)
@@ -240,8 +236,7 @@ def main() -> None:
     for language in ("fr", "en"):
         without = frozenset(wanted.without.split(","))
         rows = [row for row in labelled.rows_of(wanted.folder, language) if labelled.may_learn(row, without)]
-        with_dev = labelled.with_dev_of(rows)
-        learnt += [row for row in rows if not labelled.is_held(row, with_dev)]
+        learnt += labelled.parted(rows)[0]
         ours += [row["text"] for row in rows if language == wanted.language]
     parts = [[text, *sentences(text)] for text in ours]
     said = asked(taught(e5, learnt), e5, [one for part in parts for one in part])

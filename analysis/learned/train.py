@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from analysis.learned import features
-from analysis.learned.labelled import CLASSES, Row, is_held, may_learn, rows_of, with_dev_of
+from analysis.learned.labelled import CLASSES, Row, may_learn, parted, rows_of, weights
 from analysis.learned.lessons import FOLDER, Lessons, sentences, unpacked
 from analysis.learned.model import NEUTRAL, NEUTRAL_SHARE, Floats, Model
 from analysis.tokens import cut
@@ -38,9 +38,8 @@ def trained(
     """The tables of one language, and a calibration fitted on rows that its own tables have not seen."""
     lessons = lessons or Lessons({})
     ours = [row for row in rows if may_learn(row, without)]
-    with_dev = with_dev_of(ours)
-    held = [row for row in ours if is_held(row, with_dev)]
-    first = _tables([row for row in ours if not is_held(row, with_dev)], language, lessons)
+    learnt, held = parted(ours)
+    first = _tables(learnt, language, lessons)
     calibration = _calibration(held, language, first)
     return {**_tables(ours, language, lessons), "calibration": calibration}
 
@@ -50,39 +49,34 @@ class _Examples(NamedTuple):
 
     texts: list[str]
     chances: Floats
-    weights: Floats
+    weighs: Floats
 
 
 def _examples(rows: Sequence[Row], lessons: Lessons) -> _Examples:
-    """Each row, and the sentences of it that the teacher spoke of; there the teacher alone is believed.
-
-    Each (source, label) weighs as the root of its size: a large set must not drown a small one.
-    """
-    sizes = Counter((row["source"], row["label"]) for row in rows)
+    """Each row, and the sentences of it that the teacher spoke of; there the teacher alone is believed."""
     texts: list[str] = []
-    chances, weights = [], []
-    for row in rows:
+    chances, weighs = [], []
+    for row, weight in zip(rows, weights(rows), strict=True):
         label = np.array([[row["label"] == "pos", row["label"] == "neg"]], float)
         said = lessons.of(row["text"])
         parts = [] if said is None else sentences(row["text"])
         texts += [row["text"], *parts]
         chances.append(label if said is None else np.vstack([_LABEL * label + (1 - _LABEL) * said[:1], said[1:]]))
-        weight = sizes[row["source"], row["label"]] ** -0.5
-        weights += [weight, *(weight * _SENTENCE / len(parts) ** 0.5 for _ in parts)]
-    return _Examples(texts, np.concatenate(chances), np.array(weights) / np.mean(weights))
+        weighs += [weight, *(weight * _SENTENCE / len(parts) ** 0.5 for _ in parts)]
+    return _Examples(texts, np.concatenate(chances), np.array(weighs) / np.mean(weighs))
 
 
 def _tables(rows: Sequence[Row], language: str, lessons: Lessons) -> dict[str, Any]:
     """Two classifiers over two kinds of features, as 8-bit tables with a scale each."""
-    texts, chances, weights = _examples(rows, lessons)
+    texts, chances, weighs = _examples(rows, lessons)
     kinds, bias, scales = [], np.zeros(2), np.zeros(2)
     for number, matrix in enumerate(_matrices(texts, language)):
         heads = []
         for head in (0, 1):
             chance = chances[:, head]
-            ratio = _ratio(matrix, weights * chance, weights * (1 - chance))
+            ratio = _ratio(matrix, weighs * chance, weighs * (1 - chance))
             # A doubtful text says little: the gradient of a chance is that of a label which weighs less.
-            sure = weights * np.abs(2 * chance - 1)
+            sure = weighs * np.abs(2 * chance - 1)
             told = sure > _DOUBTFUL
             fitted = LogisticRegression(
                 C=_STRENGTH, solver="liblinear", dual=True, max_iter=_ITERATIONS, random_state=0

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, text
+import pytest
+from sqlalchemy import event
 
 from analysis import queries, reading, store
 from vigie import companies, db
-from vigie.db.tables import mention
 from vigie.events import Mention, Origin
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -39,17 +39,17 @@ def test_pages_hold_everything_once_also_where_many_have_one_moment(engine):
     assert seen == expected
 
 
-def test_a_late_page_costs_no_more_than_the_first(engine):
+@pytest.mark.parametrize(("asked", "at"), [(queries.mentions, "published_at"), (queries.alerts, "happened_at")])
+def test_a_late_page_costs_no_more_than_the_first(engine, asked, at):
     """The pages before it are not read: both columns stand in the condition of the index."""
-    begins = db.before(mention.c.published_at, mention.c.id, (NOW, "m01"))
-    query = select(mention.c.id).where(mention.c.company_id == "co", begins).order_by(mention.c.published_at.desc())
-    asked = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2:4]))
     with db.reading(engine) as connection:
-        if engine.dialect.name == "sqlite":
-            plan = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {asked}"))]
-        else:
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-            plan = [row[0] for row in connection.execute(text(f"EXPLAIN {asked}"))]
-    assert any(
-        "(published_at,id)<(?,?)" in line or ("Index Cond" in line and "ROW(published_at" in line) for line in plan
-    ), plan
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        found = asked(connection, "co", *[queries.Filter()] * (at == "published_at"), after=(NOW, "m01"))
+        explain = "EXPLAIN" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        statement, parameters = statements[-1]
+        plan = [row[-1] for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
+    assert found == []
+    assert any(f"({at},id)<(?,?)" in line or ("Index Cond" in line and f"ROW({at}" in line) for line in plan), plan
