@@ -1,5 +1,6 @@
 """French, English or other: by what each word and its characters say, and by the small words of other languages."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -9,7 +10,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from analysis.tokens import Tokens, cut
+from analysis.runs import runs
+from analysis.tokens import Ints, Records, Tokens, cut
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"
@@ -56,14 +58,18 @@ class _Small:
 
     dtype = np.dtype([("word", "?"), ("latin", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("french", "f4")])
 
-    def of(self, word: str) -> tuple[bool, bool, bool, bool, bool, float]:
-        word = word.replace("’", "'")
+    def of(self, words: Sequence[str]) -> Records:
+        words = [word.replace("’", "'") for word in words]
+        weights, scale = _weights()
+        owners, found = buckets(words)
+        odds = np.bincount(owners, weights=weights.take(found), minlength=len(words)) * scale
+        return np.array([self._of(*pair) for pair in zip(words, odds.tolist(), strict=True)], self.dtype)
+
+    def _of(self, word: str, odds: float) -> tuple[bool, bool, bool, bool, bool, float]:
         if not word[:1].isalpha():
             return False, False, False, False, False, 0.0
         latin = word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
         french = word in _FRENCH or word.startswith(_ELIDED)
-        weights, scale = _weights()
-        odds = float(weights[buckets(word)].sum(dtype=int) * scale)
         english = word in _ENGLISH
         # Titles and names of the other language stand in any text, its small words do not.
         return True, latin, french, english, word in _OTHERS, 2 * odds if french or english else odds
@@ -72,11 +78,15 @@ class _Small:
 _SMALL = _Small()
 
 
-def buckets(word: str) -> list[int]:
-    """Where the weights of a word and of its runs of characters are kept."""
-    padded = f"^{word[:_LONGEST]}$"
-    runs = {padded[start : start + size] for size in _RUNS for start in range(len(padded) - size + 1)}
-    return [crc32(run.encode("utf-8", "surrogatepass")) >> (32 - BITS) for run in sorted(runs | {f"={word}"})]
+def buckets(words: Sequence[str]) -> tuple[Ints, Ints]:
+    """Where the weights of words and of their runs of characters are kept: of each, the word it is of and its bucket.
+    A run that a word holds twice counts once."""
+    owners, sums = runs([f"^{word[:_LONGEST]}$" for word in words], _RUNS)
+    whole = np.array([crc32(f"={word}".encode("utf-8", "surrogatepass")) for word in words], np.uint32)
+    owners, sums = np.append(owners, np.arange(len(words))), np.append(sums, whole)
+    every = np.sort(owners << 32 | sums)  # a third of what np.unique takes
+    once = every[np.append(True, every[1:] != every[:-1])[: len(every)]]
+    return once >> 32, (once & 0xFFFFFFFF) >> (32 - BITS)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ what customers say besides (`lexicons/en`). A sum is brought between -1 and 1 as
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -73,8 +73,12 @@ class Lexicon:
         words = tokens.words_of(places, weighed.lengths[places])
         return float(weighed.scores[-1]), tuple(zip(words, weighed.given[places].round(2).tolist(), strict=True))
 
-    def of(self, word: str) -> tuple[float, int, int, bool, bool, bool, bool]:
-        """What one word is worth: a form's own value ("worn" is not "wear"), else its lemma's; and what it does."""
+    def of(self, words: Sequence[str]) -> Records:
+        """What words are worth, and what they do."""
+        return np.array([self._of(word) for word in words], self.dtype)
+
+    def _of(self, word: str) -> tuple[float, int, int, bool, bool, bool, bool]:
+        """A form's own value ("worn" is not "wear"), else its lemma's."""
         if word in self._values and not word[0].isalnum():
             return self._values[word], 0, _WORD, False, False, False, False
         if not word or not (word[0].isalnum() or word[0] == "_"):

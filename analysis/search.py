@@ -7,11 +7,12 @@ question gives the same answer on both.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, false, select
 
-from analysis.words import asked_forms, asked_words, forms
+from analysis.words import asked_forms, asked_words, word_forms, written
 from vigie import db, due
 from vigie.db import search
 from vigie.db.tables import mention, mention_search
@@ -32,8 +33,8 @@ def finds(company_id: str, q: str) -> ColumnElement[bool]:
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make mentions found by what they say now."""
-    written = [{"number": _number(row["id"]), "mention_id": row["id"], "words": _words(row)} for row in rows]
-    db.upsert(connection, mention_search, written, update=["mention_id", "words"])
+    found = [{"number": _number(row["id"]), "mention_id": row["id"], "words": _words(row)} for row in rows]
+    db.upsert(connection, mention_search, found, update=["mention_id", "words"])
 
 
 def remove(connection: Connection, mention_ids: Collection[str]) -> None:
@@ -69,8 +70,9 @@ def _asked(part: str) -> list[set[str]]:
 
 def _words(row: Mapping[str, Any]) -> str:
     said = " ".join(filter(None, (row["title"], row["text"], row["author"])))
-    words = map(_token, forms(said, "en" if row["language"] == "en" else "fr"))
-    return " ".join([_firm(row["company_id"]), *words])
+    language = "en" if row["language"] == "en" else "fr"
+    tokens = chain.from_iterable([_tokens(word, language) for word in written(said)])
+    return " ".join([_firm(row["company_id"]), *dict.fromkeys(tokens)])
 
 
 def _firm(company_id: str) -> str:
@@ -78,6 +80,10 @@ def _firm(company_id: str) -> str:
 
 
 @lru_cache(maxsize=100_000)
+def _tokens(word: str, language: str) -> tuple[str, ...]:
+    return tuple(map(_token, word_forms(word, language)))
+
+
 def _token(word: str) -> str:
     """A word in letters that no database takes apart."""
     word = word[:_LONGEST]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.sentiment import Heard, Label, label_of
-from analysis.tokens import Phrases, Tokens, cut, hashed
+from analysis.tokens import Phrases, Records, Tokens, cut, hashed
 from analysis.words import bare, folded, lemma, lemmas, shortened, without_turn
 from vigie.errors import InvalidInputError
 
@@ -70,8 +70,11 @@ class TradeWords:
                 self._words.setdefault(folded(entry), _FLAGS[theme])
         self._phrases = Phrases({tuple(map(hashed, key)): flag for key, flag in expressions.items()})
 
-    def of(self, word: str) -> tuple[int, int]:
-        """The theme of one word, and its lemma's hash: 0 for a sign."""
+    def of(self, words: Sequence[str]) -> Records:
+        """The themes of words, and their lemmas' hashes: 0 for a sign."""
+        return np.array([self._of(word) for word in words], self.dtype)
+
+    def _of(self, word: str) -> tuple[int, int]:
         if not word[:1].isalnum():
             return 0, 0
         base = lemma(bare(word, self._language), self._language)

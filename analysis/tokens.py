@@ -1,7 +1,8 @@
 """Texts cut into words, signs and emoji, once for all who read them: columns, one row a token.
 
-A word is met many times: what is to be known of it is worked out the first time (`Column`), and from then on a batch of
-texts is read by whole arrays. Clauses are runs of tokens, so a clause costs nothing beside the text that holds it.
+A word is met many times: what is to be known of it is worked out the first time (`Column`), for all new words of a
+batch together, and from then on texts are read by whole arrays. Clauses are runs of tokens, so a clause costs nothing
+beside the text that holds it.
 """
 
 import re
@@ -19,8 +20,8 @@ import numpy.typing as npt
 from analysis.words import CONTRASTS, bare, folded
 
 MOST_TEXT = 20_000  # characters of one text that are read
-# Words with what is known of them: beyond so many, or so many characters, all are forgotten.
-_MOST_LEXEMES, _MOST_CHARACTERS = 100_000, 2_000_000
+# Tokens with what is known of them: beyond so many, or so many characters, all are forgotten.
+_MOST_TOKENS, _MOST_CHARACTERS = 100_000, 2_000_000
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -45,19 +46,20 @@ _JOINING = frozenset("et de du des la le les and of the &".split())
 
 _SHAPE = np.dtype(
     [
-        ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"), ("closes", "?"),
-        ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"), ("joining", "?"),
+        ("lexeme", "i4"), ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
+        ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
+        ("joining", "?"),
     ]
 )  # fmt: skip
 
 
 class Says(Protocol):
-    """What is to be known of a lexeme: a record of `dtype`."""
+    """What is to be known of lexemes: a record of `dtype` each."""
 
     dtype: np.dtype[Any]
 
-    def of(self, word: str) -> Any:
-        """The record of one word, in lower case, without the space after it."""
+    def of(self, words: Sequence[str]) -> Records:
+        """The records of words in lower case, without the space after them."""
 
 
 class Column:
@@ -72,9 +74,10 @@ class Column:
         if len(self._known) < len(self._words):
             self._grow(2 * len(self._words))
         known = self._known.take(lexemes)
-        for one in set() if known.all() else set(lexemes[~known].tolist()):
-            self._records[one] = self._says.of(self._words[one])
-            self._known[one] = True
+        if not known.all():
+            new = np.unique(lexemes[~known])
+            self._records[new] = self._says.of([self._words[one] for one in new.tolist()])
+            self._known[new] = True
         return self._records.take(lexemes)
 
     def _grow(self, size: int) -> None:
@@ -93,25 +96,27 @@ class _Numbers(dict[str, int]):
 
 
 class Lexemes:
-    """Tokens as they stand, each numbered once, with the columns of what is known of them; for any thread."""
+    """Words in lower case, each numbered once, with the columns of what is known of them; and the shapes of the tokens
+    that are these words as they stand, with the space after them. For any thread."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self._characters = 0
-        self._numbers = _Numbers(self._add)
+        self._lexemes = _Numbers(self._add_word)
+        self._tokens = _Numbers(self._add)
         self._columns: dict[Says, Column] = {}
         self._shapes = np.zeros(1024, _SHAPE)
         self._lock = threading.RLock()
 
     @property
     def is_full(self) -> bool:
-        return len(self.words) > _MOST_LEXEMES or self._characters > _MOST_CHARACTERS
+        return len(self._tokens) > _MOST_TOKENS or self._characters > _MOST_CHARACTERS
 
-    def numbered(self, tokens: Sequence[str]) -> tuple[Ints, Records]:
-        """The number of each token, and its shape."""
+    def shapes(self, tokens: Sequence[str]) -> Records:
+        """The shape of each token, and which lexeme it is."""
         with self._lock:
-            numbers = np.fromiter(map(self._numbers.__getitem__, tokens), np.int64, len(tokens))
-            return numbers, self._shapes.take(numbers)
+            numbers = np.fromiter(map(self._tokens.__getitem__, tokens), np.int64, len(tokens))
+            return self._shapes.take(numbers)
 
     def known(self, says: Says, numbers: Ints) -> Records:
         """What `says` tells of each."""
@@ -122,22 +127,25 @@ class Lexemes:
             return column.at(numbers)
 
     def _add(self, token: str) -> int:
-        number = len(self.words)
+        number = len(self._tokens)
         shown = token.rstrip()
-        self.words.append(shown.lower())
         self._characters += len(token)
         if number >= len(self._shapes):
             self._shapes = np.concatenate((self._shapes, np.zeros(number, _SHAPE)))
-        self._shapes[number] = _shape(token, shown)
+        self._shapes[number] = _shape(token, shown, self._lexemes[shown.lower()])
         return number
 
+    def _add_word(self, word: str) -> int:
+        self.words.append(word)
+        return len(self.words) - 1
 
-def _shape(token: str, shown: str) -> tuple[int | bool, ...]:
+
+def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
     first, word = shown[:1], folded(shown)
     ends = shown != "" and first in _ENDING
     opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
     return (
-        len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
+        lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
         len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
         hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
     )  # fmt: skip
@@ -220,7 +228,7 @@ def cut(texts: Sequence[str]) -> Tokens:
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
     found = [_TOKEN.findall(_without_addresses(text)) for text in texts]
     known = _lexemes()
-    lexeme, shapes = known.numbered(list(chain.from_iterable(found)))
+    shapes = known.shapes(list(chain.from_iterable(found)))
     of = np.repeat(np.arange(len(texts)), [len(one) for one in found])
     turning = _turning(shapes, of)
     begins, turns = _boundaries(shapes, of, turning)
@@ -234,8 +242,8 @@ def cut(texts: Sequence[str]) -> Tokens:
     stops = np.append(before[first[1:]], after[-1:])
     clause = np.cumsum(starts) - 1
     return Tokens(
-        texts, known, lexeme, clause, _named(shapes, clause), clause_text, before[first] - base[clause_text],
-        stops - base[clause_text], turning[first], begins[first],
+        texts, known, shapes["lexeme"].astype(np.int64), clause, _named(shapes, clause), clause_text,
+        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first],
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.language import SMALL_WORDS
-from analysis.tokens import Tokens
+from analysis.tokens import Records, Tokens
 from analysis.words import folded, shortened, without_turn
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")
@@ -53,7 +53,11 @@ class Cues:
         self._lacks = _rarest(language, given["hinting"], given["lacking"])
         self._named = _rarest(language, *(given[request]["about"] for request in REQUESTS))
 
-    def of(self, word: str) -> tuple[bool, bool, bool]:
+    def of(self, words: Sequence[str]) -> Records:
+        """What words may do."""
+        return np.array([self._of(word) for word in words], self.dtype)
+
+    def _of(self, word: str) -> tuple[bool, bool, bool]:
         parts = _BETWEEN.split(folded(word))
         asks, lacks, named = (any(map(cue.fullmatch, parts)) for cue in (self._asks, self._lacks, self._named))
         return asks, lacks, named

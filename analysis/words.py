@@ -68,10 +68,21 @@ def plain(text: str) -> str:
     return " ".join(_LETTERS.findall(folded(text)))
 
 
-def forms(text: str, language: str) -> list[str]:
-    """Each word of `text` as it stands, without its plural's letter, and as its lemma: folded, each form once."""
-    words = _WORD.findall(unicodedata.normalize("NFC", text).lower())
-    return list(dict.fromkeys(chain.from_iterable(_forms(word, language) for word in words)))
+def written(text: str) -> list[str]:
+    """The words of `text` in lower case, each once."""
+    return list(dict.fromkeys(_WORD.findall(unicodedata.normalize("NFC", text).lower())))
+
+
+def forms(text: str, language: str) -> set[str]:
+    """The forms of all words of `text`."""
+    return set(chain.from_iterable(word_forms(word, language) for word in written(text)))
+
+
+def word_forms(word: str, language: str) -> list[str]:
+    """A word, or the parts of one joined by hyphens, as it stands, without its plural's letter, and as its lemma:
+    folded."""
+    parts = plain(word).split()
+    return list(dict.fromkeys((*parts, *map(_singular, parts), lemma(word, language))))
 
 
 def asked_forms(word: str) -> frozenset[str]:
@@ -89,12 +100,6 @@ def asked_words(text: str) -> list[str]:
 def lemmas(text: str, language: str) -> list[str]:
     """The words of `text` as lemmas, folded, in order."""
     return [lemma(word, language) for word in _WORD.findall(_ELIDED.sub(" ", text.lower()))]
-
-
-@lru_cache(maxsize=100_000)
-def _forms(word: str, language: str) -> tuple[str, ...]:
-    parts = plain(word).split()
-    return (*parts, *map(_singular, parts), lemma(word, language))
 
 
 def _singular(word: str) -> str:

@@ -5,12 +5,12 @@ known once for each word, and a text is the sum of its clauses.
 """
 
 import re
-from collections.abc import Iterator
-from zlib import crc32
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.runs import runs as runs_of
 from analysis.tokens import Bools, Ints
 from analysis.words import PLAIN, bare
 
@@ -40,14 +40,10 @@ def normal(word: str, language: str) -> str:
     return "" if word in _DROPPED else _REPEATED.sub(r"\1\1", word[:_LONGEST])
 
 
-def runs(form: str) -> list[int]:
-    """The bucket of each run of characters of a word."""
-    padded = f" {form} ".encode("utf-8", "surrogatepass")
-    return [
-        crc32(padded[start : start + size]) >> (32 - CHARACTER_BITS)
-        for size in _RUNS
-        for start in range(len(padded) - size + 1)
-    ]
+def runs(forms: Sequence[str]) -> tuple[Ints, Ints]:
+    """Of each run of characters of words: which word it is of, and its bucket."""
+    owners, sums = runs_of([f" {form} " for form in forms], _RUNS, of_bytes=True)
+    return owners, (sums >> np.uint32(32 - CHARACTER_BITS)).astype(np.int64)
 
 
 def sequences(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[tuple[Ints, ...], Ints]]:

@@ -5,6 +5,7 @@ Two one-against-the-rest classifiers (happy, unhappy) over naive-Bayes-weighted 
 the tables had not seen. What was measured is in docs/model-card.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -65,14 +66,18 @@ class Model:
         small = {word for word in SMALL_WORDS[language] if not self._lexicon.score(word)[0]}
         self._mute = {features.normal(word, language) for word in small} - self._denying
 
-    def of(self, word: str) -> tuple[int, bool, bool, float, float, int]:
-        """What one word is to the model: its hash, and what its characters say."""
-        form = features.normal(word, self.language)
-        if not form:
-            return 0, False, False, 0.0, 0.0, 0
-        runs = self._runs[:, features.runs(form)]
-        happy, unhappy = runs.sum(axis=1, dtype=np.int64).tolist()
-        return hashed(form), form in self._denying, form not in self._mute, happy, unhappy, runs.shape[1]
+    def of(self, words: Sequence[str]) -> Records:
+        """What words are to the model: their hashes, and what their characters say."""
+        forms = [features.normal(word, self.language) for word in words]
+        records = np.zeros(len(forms), self.dtype)
+        records["hash"] = [hashed(form) if form else 0 for form in forms]
+        records["denies"] = [form in self._denying for form in forms]
+        records["tells"] = [form not in self._mute for form in forms]
+        owners, buckets = features.runs(forms)
+        for name, row in zip(("happy", "unhappy"), self._runs, strict=True):
+            records[name] = np.bincount(owners, weights=row.take(buckets), minlength=len(forms))
+        records["runs"] = np.bincount(owners, minlength=len(forms))
+        return records
 
     def judge(self, tokens: Tokens) -> tuple[Floats, Floats, list[Because]]:
         """The probabilities of each text and of each clause, shape (count, 3), and the words that weighed in a text."""

@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,10 +109,9 @@ def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
     words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
     lexemes, places = np.unique(tokens.lexeme[places], return_inverse=True)
-    runs = [features.runs(features.normal(tokens.lexemes.words[one], language)) for one in lexemes.tolist()]
-    owners = np.repeat(np.arange(len(runs)), [len(one) for one in runs])
-    of_lexeme = _sparse(owners, np.array(list(chain(*runs)), int), (len(runs), 1 << features.CHARACTER_BITS))
-    return words, _sparse(of, places, (len(texts), len(runs))) @ of_lexeme
+    forms = [features.normal(tokens.lexemes.words[one], language) for one in lexemes.tolist()]
+    of_lexeme = _sparse(*features.runs(forms), (len(forms), 1 << features.CHARACTER_BITS))
+    return words, _sparse(of, places, (len(texts), len(forms))) @ of_lexeme
 
 
 def _sparse(rows: Any, columns: Any, shape: tuple[int, int]) -> Any:

@@ -6,7 +6,6 @@ characters say for French.
 
 import sys
 from collections import Counter
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +29,9 @@ def main() -> None:
         words += found
         counts += found.values()
         french += [language == "fr"] * len(found)
-    features = [buckets(word) for word in words]
-    owners = np.repeat(np.arange(len(words)), [len(one) for one in features])
+    owners, places = buckets(words)
     ones = np.ones(len(owners), np.float32)
-    matrix = sparse.csr_matrix((ones, (owners, list(chain(*features)))), shape=(len(words), 1 << BITS))
+    matrix = sparse.csr_matrix((ones, (owners, places)), shape=(len(words), 1 << BITS))
     fitted = LogisticRegression(C=1.0, solver="liblinear", random_state=0, max_iter=200)
     fitted.fit(matrix, french, sample_weight=np.sqrt(counts))
     weights = fitted.coef_[0]
@@ -51,7 +49,7 @@ def written(folder: Path, language: str) -> Counter[str]:
         numbers, times = np.unique(tokens.lexeme, return_counts=True)
         for number, count in zip(numbers.tolist(), times.tolist(), strict=True):
             found[tokens.lexemes.words[number].replace("’", "'")] += count
-    return Counter({word: count for word, count in found.items() if count >= _LEAST and word[:1].isalpha()})
+    return Counter({word: count for word, count in sorted(found.items()) if count >= _LEAST and word[:1].isalpha()})
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def test_texts_of_strangers_are_found_by_their_words(engine, firm, language):
     for q in sorted(set().union(*words.values()))[::40]:
         answered = found(engine, firm, q)
         assert {name for name, said in words.items() if q in said} <= answered
-        same = {name for name, text in texts.items() if asked_forms(q) & set(forms(f"{text} {AUTHOR}", language))}
+        same = {name for name, text in texts.items() if asked_forms(q) & forms(f"{text} {AUTHOR}", language)}
         assert answered == same
 
 
