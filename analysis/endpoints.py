@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from analysis import queries, rules
 from analysis.themes import trade_of
-from vigie import ids, outbox
+from vigie import clock, ids, outbox
 from vigie.db.tables import company, mention, webhook
 from vigie.events import AlertRaised, MentionAnalysed, ReportReady, Told, encode
 
@@ -48,9 +48,13 @@ def tell_ready(connection: Connection, company_id: str, week: str, at: datetime)
 
 
 def hooks(connection: Connection, company_ids: Collection[str]) -> list[dict[str, Any]]:
-    """The webhooks of those firms that are on, each with its firm's `sector`."""
+    """The webhooks of those firms that are on, each with its firm's `sector` and `timezone`."""
     on = webhook.c.company_id.in_(list(company_ids)), ~webhook.c.paused, webhook.c.off.is_(None)
-    query = select(webhook, company.c.sector).join(company, company.c.id == webhook.c.company_id).where(*on)
+    query = (
+        select(webhook, company.c.sector, company.c.timezone)
+        .join(company, company.c.id == webhook.c.company_id)
+        .where(*on)
+    )
     return [dict(hook) for hook in connection.execute(query).mappings()]
 
 
@@ -65,11 +69,17 @@ def wants(hook: Row, event: Told, row: Row) -> bool:
     return True
 
 
-def delivery(event: Told, hook: Row) -> outbox.Delivery:
+def delivery(event: Told, hook: Row, due_at: datetime | None = None) -> outbox.Delivery:
     """An event on its way to a webhook; that of a medical firm leaves without anybody's words."""
     shown = _WITHOUT_WORDS[event.TYPE](event.shown) if is_medical(hook["sector"]) else event.shown
     body = encode(type(event)(id=event.id, time=event.time, company_id=event.company_id, shown=shown))
-    return outbox.delivery(outbox.WEBHOOK, event.company_id, hook["id"], event.id, body)
+    return outbox.delivery(outbox.WEBHOOK, event.company_id, hook["id"], event.id, body, due_at=due_at)
+
+
+def moment(hook: Row) -> datetime:
+    """When what happens now is sent: now, or when the webhook's quiet hours are over."""
+    now = clock.now()
+    return clock.after_quiet(now, hook["quiet_hours"], hook["timezone"]) if hook["quiet_hours"] else now
 
 
 def is_medical(sector: str | None) -> bool:
@@ -79,7 +89,7 @@ def is_medical(sector: str | None) -> bool:
 
 def _enqueue(connection: Connection, asked: Iterable[Row], told: Iterable[tuple[Told, Row]]) -> None:
     meant = [(event, hook) for event, row in told for hook in asked if wants(hook, event, row)]
-    outbox.enqueue(connection, [delivery(event, hook) for event, hook in meant])
+    outbox.enqueue(connection, [delivery(event, hook, moment(hook)) for event, hook in meant])
 
 
 def _analysed(row: Row, sources: Mapping[str, Row]) -> MentionAnalysed:

@@ -311,6 +311,15 @@ Url = Annotated[str, Field(max_length=2_000, pattern=r"^https?://")]
 Headers = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=2_000)]]
 
 
+QuietHours = Annotated[
+    str | None,
+    Field(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", examples=["21:00-07:00"],
+        description="by the firm's own clock: what happens then is sent when they are over",
+    ),
+]  # fmt: skip
+
+
 class WebhookIn(In):
     """Either a `url`, or a `recipe` with the `values` that it asks for."""
 
@@ -318,6 +327,7 @@ class WebhookIn(In):
     events: Events = ["alert.raised"]
     rules: Rules = Field(None, description="alerts of these rules only; all if left out")
     mentions: ConditionsIn | None = Field(None, description="`mention.analysed` of these only; all if left out")
+    quiet_hours: QuietHours = None
     recipe: Annotated[str, Field(max_length=32)] | None = Field(None, examples=["hubspot"])
     values: dict[Line, Text] = Field({}, description="what the recipe asks for: GET /recipes says what")
     template: dict[str, Any] | None = Field(
@@ -331,6 +341,7 @@ class WebhookChange(In):
     events: Events | None = None
     rules: Rules = None
     mentions: ConditionsIn | None = None
+    quiet_hours: QuietHours = None
     paused: bool | None = None
 
 
@@ -348,6 +359,7 @@ class Webhook(BaseModel):
     events: list[str]
     rules: list[str] | None
     mentions: dict[str, Any] | None
+    quiet_hours: str | None
     recipe: str | None
     paused: bool
     off: Literal["gone", "failing"] | None

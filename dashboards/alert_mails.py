@@ -5,7 +5,7 @@ and nine in the evening of the firm; once a day means at seven.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select, update
@@ -16,7 +16,7 @@ from vigie import clock, companies, db, due, ids
 from vigie.db.tables import alert, alerted, recipient
 from vigie.settings import Settings
 
-MORNING, EVENING = time(7), time(21)
+_MORNING, _NIGHT = 7, "21:00-07:00"
 _PAUSE = timedelta(hours=1)
 _FRESH = timedelta(days=7)
 _MOST = 20
@@ -37,15 +37,12 @@ def moment(how: str, told: datetime | None, now: datetime, timezone: str) -> dat
     earliest = max(now, told + _PAUSE) if told else now
     local = earliest.astimezone(clock.zone(timezone))
     if how == "daily":
-        morning = local.replace(hour=MORNING.hour, minute=0, second=0, microsecond=0)
+        morning = local.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
         was_told = told is not None and told.astimezone(clock.zone(timezone)) >= morning
         if local >= morning and not was_told and local - morning < _PAUSE:
             return earliest
         return (morning if local < morning else morning + timedelta(days=1)).astimezone(UTC)
-    if MORNING <= local.time() < EVENING:
-        return earliest
-    day = local if local.time() < MORNING else local + timedelta(days=1)
-    return day.replace(hour=MORNING.hour, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return clock.after_quiet(earliest, _NIGHT, timezone)
 
 
 def _tell_firm(connection: Connection, settings: Settings, company_id: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,18 @@ def local_day(moment: datetime, timezone: str) -> date:
 def midnight(day: date, timezone: str = "UTC") -> datetime:
     """When `day` begins for somebody who lives in `timezone`, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
+
+
+def after_quiet(moment: datetime, hours: str, timezone: str) -> datetime:
+    """`moment`, or when the quiet hours in which it falls are over, in UTC. `hours` are such as "21:00-07:00", for
+    somebody who lives in `timezone`. Pure."""
+    start, end = map(time.fromisoformat, hours.split("-"))
+    local = moment.astimezone(zone(timezone))
+    is_late, is_early = local.time() >= start, local.time() < end
+    if not (is_late and is_early if start < end else is_late or is_early):
+        return moment
+    day = local.date() if is_early else local.date() + timedelta(days=1)
+    return datetime.combine(day, end, zone(timezone)).astimezone(UTC)
 
 
 def next_morning(timezone: str, is_wanted: Callable[[date], bool], hour: int = 7) -> datetime:

@@ -30,7 +30,7 @@ _SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # se
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing for one address. Its id is the same for every attempt."""
+    """One thing for one address, not before `due_at`. Its id is the same for every attempt."""
 
     id: str
     kind: str
@@ -39,6 +39,7 @@ class Delivery:
     event_id: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    due_at: datetime | None = None
     claim: int = 0
     attempts: int = 0
 
@@ -65,9 +66,11 @@ def delivery(
     event_id: str,
     body: bytes,
     headers: dict[str, str] | None = None,
+    due_at: datetime | None = None,
 ) -> Delivery:
-    """A new delivery, whose id follows from its event and address."""
-    return Delivery(ids.derived(kind, address, event_id), kind, company_id, address, event_id, body, headers or {})
+    """A new delivery, whose id follows from its event and address; due at once unless `due_at` says when."""
+    delivery_id = ids.derived(kind, address, event_id)
+    return Delivery(delivery_id, kind, company_id, address, event_id, body, headers or {}, due_at)
 
 
 def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
@@ -82,7 +85,7 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
             "event_id": one.event_id,
             "body": one.body,
             "headers": one.headers,
-            "due_at": moment,
+            "due_at": one.due_at or moment,
             "state": "waiting",
             "created_at": moment,
         }

@@ -48,6 +48,7 @@ def create_webhook(values: WebhookIn, firm: Manage, given: Given) -> dict[str, A
             values.events,
             rules=values.rules,
             mentions=mentions,
+            quiet_hours=values.quiet_hours,
             recipe=values.recipe,
             template=template,
             headers=headers,

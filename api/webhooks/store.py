@@ -6,6 +6,7 @@ after five days, or when it answers 410, it is off, and the firm is told by mail
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _BOTH = timedelta(days=1)  # that the former secret signs too
 _SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=30)
 _GIVEN_UP = timedelta(days=5)
+_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
 _ATTEMPT = ("number", "at", "took_ms", "status", "answer", "error")
 
 
@@ -43,6 +45,7 @@ def add(
     *,
     rules: Sequence[str] | None = None,
     mentions: Mapping[str, Any] | None = None,
+    quiet_hours: str | None = None,
     recipe: str | None = None,
     template: Any = None,
     headers: Mapping[str, str] | None = None,
@@ -50,11 +53,11 @@ def add(
     """A new webhook; its id, and its secret (`whsec_` and 32 random bytes), which is not shown again.
 
     `headers` and a recipe's template may hold keys, so the former are encrypted and the latter is not shown.
-    Raises `InvalidInputError` for a template, headers or conditions that cannot be used.
+    `quiet_hours`, such as "21:00-07:00" by the firm's own clock: what happens then is sent when they are over.
+    Raises `InvalidInputError` for a template, headers, conditions or hours that cannot be used.
     """
     templates.check(template, headers or {})
-    if mentions is not None:
-        conditions(mentions)
+    _check(mentions, quiet_hours)
     webhook_id = ids.drawn("wh")
     secret = _new_secret()
     connection.execute(
@@ -66,6 +69,7 @@ def add(
             events=list(events),
             rules=None if rules is None else list(rules),
             mentions=mentions,
+            quiet_hours=quiet_hours,
             recipe=recipe,
             template=None if template is None else vault.encrypt(json.dumps(template)),
             headers=vault.encrypt(json.dumps(dict(headers))) if headers else None,
@@ -89,12 +93,12 @@ def remove(connection: Connection, company_id: str, webhook_id: str) -> None:
 
 
 def change(connection: Connection, company_id: str, webhook_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Change url, events, rules or paused. One that is taken up again is no longer off, and starts afresh."""
+    """Change url, events, rules, mentions, quiet hours or paused. One that is taken up again is no longer off, and
+    starts afresh."""
     hook = of_firm(connection, company_id, webhook_id)
     if "url" in values and hook["headers"]:
         raise InvalidInputError("this webhook sends a key: for another address, make a new one")
-    if values.get("mentions") is not None:
-        conditions(values["mentions"])
+    _check(values.get("mentions"), values.get("quiet_hours"))
     if values.get("paused") is False or "url" in values:
         values = {**values, "off": None, "failing_since": None, "resting_until": None}
     if values:
@@ -239,6 +243,13 @@ def _health(hook: Mapping[str, Any], outcome: "Outcome", moment: datetime) -> di
     if outcome.is_gone or moment - since > _GIVEN_UP:
         health["off"] = "gone" if outcome.is_gone else "failing"
     return health
+
+
+def _check(mentions: Mapping[str, Any] | None, quiet_hours: str | None) -> None:
+    if mentions is not None:
+        conditions(mentions)
+    if quiet_hours is not None and (not _HOURS.fullmatch(quiet_hours) or quiet_hours[:5] == quiet_hours[6:]):
+        raise InvalidInputError(f"quiet hours are such as 21:00-07:00, not {quiet_hours!r}")
 
 
 def _new_secret() -> str:

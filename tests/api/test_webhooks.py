@@ -180,6 +180,31 @@ def test_a_webhook_may_ask_for_some_rules_only(client, house, firm, site):
     assert site.requests == []
 
 
+def test_what_happens_in_quiet_hours_is_sent_when_they_are_over(client, house, firm, site):
+    site.pages["/hook"] = Answer(b"ok")
+    local = clock.now().astimezone(clock.zone(firm["timezone"]))
+    start, end = (local + timedelta(hours=hours) for hours in (-1, 1))
+    hooks = f"/api/v1/companies/{firm['id']}/webhooks"
+    client.post(hooks, json={"url": f"{site.url}/hook", "quiet_hours": f"{start:%H:%M}-{end:%H:%M}"})
+    client.post(f"/api/v1/companies/{firm['id']}/mentions", json={"mentions": [BAD]})
+    analyse(house)
+    deliver(house)
+    path, _, (waiting,) = deliveries(client, firm)
+    assert (site.requests, waiting["state"]) == ([], "waiting")
+    assert datetime.fromisoformat(waiting["due_at"]) == end.replace(second=0, microsecond=0)
+
+    client.post(f"{path}/test")  # somebody who asks for it does not wait
+    deliver(house)
+    assert len(site.requests) == 1
+    make_due(house)
+    deliver(house)
+    assert len(site.requests) == 2
+
+    assert client.patch(path, json={"quiet_hours": None}).json()["quiet_hours"] is None
+    for wrong in ("21:00", "21:00-24:00", "7-21", "07:00-07:00", ""):
+        assert client.patch(path, json={"quiet_hours": wrong}).status_code == 422
+
+
 @pytest.mark.parametrize(("status", "since", "off"), [(410, 0, "gone"), (500, 6, "failing"), (500, 1, None)])
 def test_an_endpoint_that_is_gone_or_fails_for_days_is_off_and_its_owner_hears_of_it(
     client, house, firm, site, status, since, off

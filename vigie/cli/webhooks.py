@@ -24,6 +24,7 @@ Event = Annotated[
     list[str] | None,
     typer.Option("--event", help="alert.raised (if none is named), alert.resolved, mention.analysed, report.ready"),
 ]
+Quiet = Annotated[str | None, typer.Option(help="when nothing is sent, such as 21:00-07:00 by the firm's own clock")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,7 +33,12 @@ def add_to(app: typer.Typer) -> None:
 
 @webhook.command("add")
 def add_webhook(
-    company: Company, url: Url = None, recipe: RecipeName = None, values: Values = None, event: Event = None
+    company: Company,
+    url: Url = None,
+    recipe: RecipeName = None,
+    values: Values = None,
+    event: Event = None,
+    quiet: Quiet = None,
 ) -> None:
     """Send alerts to URL, or to a CRM or chat, from now on. Prints the webhook's id and, this once, its secret.
 
@@ -60,7 +66,7 @@ def add_webhook(
         vault = Vault(house.settings.secret())
         webhook_id, secret = store.add(
             connection, vault, company_id, url or "", event or ["alert.raised"],
-            recipe=recipe, template=template, headers=headers,
+            quiet_hours=quiet, recipe=recipe, template=template, headers=headers,
         )  # fmt: skip
     say(webhook_id)
     say(secret)
@@ -84,7 +90,13 @@ def list_webhooks(company: Company, as_json: AsJson = False) -> None:
 
     with opened() as house, db.reading(house.engine) as connection:
         rows = store.of_company(connection, companies.find(connection, company)["id"])
-    listed([{name: row[name] for name in ("id", "url", "recipe", "events", "paused", "off")} for row in rows], as_json)
+    listed(
+        [
+            {name: row[name] for name in ("id", "url", "recipe", "events", "quiet_hours", "paused", "off")}
+            for row in rows
+        ],
+        as_json,
+    )
 
 
 @webhook.command("remove")

@@ -348,7 +348,7 @@ outbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Index(None, "state", "kind", "due_at"),
-    Index(None, "address"),
+    Index(None, "address", "created_at", "id"),
     Index(None, "company_id"),
 )
 
@@ -526,6 +526,8 @@ webhook = Table(
     Column("template", LargeBinary),
     Column("headers", LargeBinary),
     Column("paused", Boolean, nullable=False, server_default=false()),
+    # When nothing new is sent, by the firm's own clock: "21:00-07:00"; null for never.
+    Column("quiet_hours", String(11)),
     # After a rotation both secrets sign for a day.
     Column("former_secret", LargeBinary),
     Column("former_until", Instant),
