@@ -10,14 +10,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from analysis import alert_store, copies, rollups, search
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
 from vigie import audit, clock, db, due, ids
-from vigie.db.tables import judgement, learnt, mention, rollup
+from vigie.db.tables import judgement, learnt, mention, rollup, rollup_pending
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Mention, Notify, Origin
 
@@ -143,8 +143,9 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
     _look_again(connection, [*new.values(), *changed.values()])
 
 
-def reread(connection: Connection, readings: Mapping[str, Row]) -> None:
-    """Replace `read_fields` or the `standing` of stored mentions; judgements stand, nobody is alerted."""
+def reread(connection: Connection, readings: Mapping[str, Row], *, into: Table = rollup) -> None:
+    """Replace `read_fields` or the `standing` of stored mentions; judgements stand, nobody is alerted. What trends
+    change by goes `into` the rollups, or into those that wait for `switch_over`."""
     stored = _locked(connection, set(readings))
     judged = _judgements(connection, set(stored))
     delta: Delta = {}
@@ -154,6 +155,13 @@ def reread(connection: Connection, readings: Mapping[str, Row]) -> None:
         _replace(delta, known, decided)
         changed.append(decided)
     _update(connection, changed, _READ | {"status", "relevance"})
+    write_rollups(connection, delta, into)
+
+
+def switch_over(connection: Connection, company_id: str) -> None:
+    """A firm has been read anew: its trends change, all at once."""
+    delta = _kept(connection, rollup_pending, company_id)
+    connection.execute(delete(rollup_pending).where(rollup_pending.c.company_id == company_id))
     write_rollups(connection, delta)
 
 
@@ -203,30 +211,36 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
     return decided[0]
 
 
-def write_rollups(connection: Connection, delta: Delta) -> None:
-    """Add `delta` to the rollups, keys sorted so that two writers cannot wait for one another."""
+def write_rollups(connection: Connection, delta: Delta, into: Table = rollup) -> None:
+    """Add `delta` to rollups, keys sorted so that two writers cannot wait for one another."""
     rows = [{**key._asdict(), **sums._asdict()} for key, sums in sorted(delta.items()) if any(sums)]
     db.upsert(
         connection,
-        rollup,
+        into,
         rows,
-        update=lambda new: {name: rollup.c[name] + new[name] for name in Sums._fields},
+        update=lambda new: {name: into.c[name] + new[name] for name in Sums._fields},
     )
 
 
 def recount(connection: Connection, company_id: str | None = None) -> tuple[Delta, Delta]:
-    """The rollups as they are, and as a recount of the mentions gives them; empty rows left out."""
+    """The rollups as they are, with what they are to change by, and as a recount of the mentions gives them; empty rows
+    left out."""
     is_meant = [mention.c.company_id == company_id] if company_id else []
     counted: Delta = {}
     every = select(mention).where(*is_meant).execution_options(yield_per=_AT_ONCE)
     for row in connection.execute(every).mappings():
         rollups.add(counted, rollups.contribution(dict(row)))
-    is_kept = [rollup.c.company_id == company_id] if company_id else []
-    kept = {
-        Key(*(row[name] for name in Key._fields)): Sums(*(row[name] for name in Sums._fields))
-        for row in connection.execute(select(rollup).where(*is_kept)).mappings()
-    }
+    kept = _kept(connection, rollup, company_id)
+    rollups.add(kept, _kept(connection, rollup_pending, company_id))
     return {key: sums for key, sums in kept.items() if any(sums)}, counted
+
+
+def _kept(connection: Connection, table: Table, company_id: str | None) -> Delta:
+    is_meant = [table.c.company_id == company_id] if company_id else []
+    return {
+        Key(*(row[name] for name in Key._fields)): Sums(*(row[name] for name in Sums._fields))
+        for row in connection.execute(select(table).where(*is_meant)).mappings()
+    }
 
 
 def _locked(connection: Connection, mention_ids: set[str]) -> dict[str, Row]:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, select
 
-from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, search, store, watch
+from analysis import alert_store, alerts, forgetting, homonyms, queries, reading, rereading, search, store, watch
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.themes import SHIPPED, Vocabulary, trade_of
@@ -142,6 +142,10 @@ class Worker:
         self._engine = engine
         self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
         self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment, vocabulary, key))
+        self._timers = (
+            look, homonyms.decide_due, watch.look_due, search.fill,
+            lambda engine: rereading.advance(engine, sentiment, vocabulary) or 0,
+        )  # fmt: skip
         self._looked_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:
@@ -150,8 +154,7 @@ class Worker:
         if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
             return handled
         self._looked_at = time.monotonic()
-        timers = (look, homonyms.decide_due, watch.look_due, search.fill)
-        return handled + sum(work(self._engine) for work in timers)
+        return handled + sum(work(self._engine) for work in self._timers)
 
     def close(self) -> None:
         self._subscription.close()

@@ -19,6 +19,8 @@ POLL, REPORT, ALERTS, RELEVANCE, SOURCES, EXPIRY = "poll", "report", "alerts", "
 ENDPOINT_OFF = "endpoint_off"
 # Mentions that no search finds yet, after an upgrade or a restored backup.
 SEARCH = "search"
+# Firms whose mentions another analyser read.
+REREAD = "reread"
 # Alerts that wait to be mailed.
 ALERT_MAIL = "alert_mail"
 # The Monday mail of somebody who follows several firms; whoever has no such timer wants none.

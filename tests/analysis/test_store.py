@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from analysis import queries, reading, store
+from analysis import queries, reading, rereading, store
 from analysis.report import Week
-from analysis.rereading import reread_outdated
-from vigie import companies, db
-from vigie.db.tables import alert, due, mention, outbox, webhook
+from analysis.rollups import Sums
+from vigie import companies, db, due
+from vigie.db.tables import alert, mention, outbox, rollup, rollup_pending, webhook
+from vigie.db.tables import due as timers
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Mention, Origin
 
@@ -73,7 +74,8 @@ steps = st.one_of(
         st.just("judge"), st.sampled_from(["m1", "m2"]),
         st.sampled_from([("label", "negative"), ("label", "positive"), ("status", "aside"), ("status", "new"), ("theme:service", "neutral")]),
     ),
-    st.tuples(st.just("reread"), st.sampled_from(["m1", "m3"]), st.sampled_from(TEXTS)),
+    st.tuples(st.just("reread"), st.sampled_from(["m1", "m3"]), st.sampled_from(TEXTS), st.sampled_from([rollup, rollup_pending])),
+    st.just(("switch",)),
 )  # fmt: skip
 
 
@@ -93,8 +95,12 @@ def test_rollups_equal_a_recount_whatever_happens(engine, firm, steps):
                     store.judge(connection, firm["id"], arguments[0], *arguments[1], by="test")
                 except NotFoundError:
                     continue
+            elif name == "reread":
+                store.reread(
+                    connection, {arguments[0]: store.read_fields(reading.read(arguments[1]))}, into=arguments[2]
+                )
             else:
-                store.reread(connection, {arguments[0]: store.read_fields(reading.read(arguments[1]))})
+                store.switch_over(connection, firm["id"])
         assert exact(engine)
 
 
@@ -193,7 +199,7 @@ def test_an_alert_is_enqueued_for_each_webhook_under_one_event_id(engine, firm):
 def test_only_news_makes_the_windows_be_looked_at(engine, firm):
     def looks():
         with db.reading(engine) as connection:
-            return connection.execute(select(due).where(due.c.kind == "alerts")).all()
+            return connection.execute(select(timers).where(timers.c.kind == "alerts")).all()
 
     write(engine, row(firm, notify="never"))
     assert looks() == []
@@ -265,16 +271,50 @@ def test_a_day_and_a_week_are_the_firms_own():
     assert Week.of(clock.local_day(sunday_night - timedelta(hours=1), "Europe/Paris")).name == "2026-W43"
 
 
-def test_what_an_older_analyser_read_is_read_anew_and_judgements_stand(engine, firm):
-    write(engine, row(firm, "m1"), row(firm, "m2"), row(firm, "m3"))
+def test_what_an_older_model_read_is_read_again_and_trends_change_when_all_of_a_firm_is(engine, firm, monkeypatch):
+    write(engine, *(row(firm, f"m{number}") for number in range(5)))
+    older = store.read_fields(reading.read(TEXTS[1])) | {"analyser": "older"}
     with db.writing(engine) as connection:
-        store.judge(connection, firm["id"], "m2", "label", "positive", "marie")
-        connection.execute(update(mention).where(mention.c.id != "m3").values(analyser="older"))
-    assert reread_outdated(engine) == 2
-    assert reread_outdated(engine) == 0
+        store.judge(connection, firm["id"], "m1", "label", "neutral", "marie")
+        store.reread(connection, {f"m{number}": older for number in range(4)})
+        assert rereading.ask(connection) == 1
+    trends = []
+    monkeypatch.setattr(rereading, "_BATCH", 3)
+    for expected in (3, 1, None):
+        trends.append(sums(engine, firm))
+        assert rereading.advance(engine) == expected
+        assert exact(engine)
+    good, bad = (round(1_000 * reading.read(text).score) for text in TEXTS[:2])
+    assert trends[0] == trends[1] == Sums(5, negative=3, neutral=1, positive=1, score_sum=4 * bad + good)
+    assert trends[2] == sums(engine, firm) == Sums(5, neutral=1, positive=4, score_sum=5 * good)
+    assert {stored(engine, f"m{number}")["analyser"] for number in range(5)} == {reading.ANALYSER}
+    with db.writing(engine) as connection:
+        assert rereading.ask(connection) == 0
+
+
+def sums(engine, firm):
     with db.reading(engine) as connection:
-        kept = {one.id: one for one in connection.execute(select(mention))}
-    assert {one.analyser for one in kept.values()} == {reading.ANALYSER}
-    assert kept["m1"].score == kept["m3"].score
-    assert kept["m2"].label == "positive"
-    assert exact(engine)
+        (only,) = connection.execute(
+            select(rollup).where(rollup.c.company_id == firm["id"], rollup.c.theme == "")
+        ).mappings()
+    return Sums(*(only[name] for name in Sums._fields))
+
+
+def test_a_worker_that_comes_back_too_late_reads_nothing_anew(engine, firm, monkeypatch):
+    write(engine, row(firm))
+    with db.writing(engine) as connection:
+        connection.execute(update(mention).values(analyser="older"))
+        rereading.ask(connection)
+    claim = due.claim
+
+    def claimed_again(engine, kind, **given):
+        mine = claim(engine, kind, **given)
+        with db.writing(engine) as connection:
+            due.schedule(connection, kind, [firm["id"]])
+        return mine
+
+    monkeypatch.setattr(rereading.due, "claim", claimed_again)
+    assert rereading.advance(engine) == 0
+    assert stored(engine)["analyser"] == "older"
+    monkeypatch.setattr(rereading.due, "claim", claim)
+    assert rereading.advance(engine) == 1

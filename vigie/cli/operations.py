@@ -31,18 +31,29 @@ def migrate() -> None:
     say(f"the database is at {HEAD}")
 
 
-def reread() -> None:
-    """Read anew, with this release's model, what an older one read. Corrections stand, and nobody is alerted.
+def reread(
+    background: Annotated[
+        bool, typer.Option("--background", help="leave it to the workers, who do it behind what comes in")
+    ] = False,
+) -> None:
+    """Read anew, with this release's model, what an older one read. Corrections stand, and nobody is alerted; a firm's
+    trends change when all its mentions are read.
 
     Example: vigie reread
     """
-    from analysis.rereading import reread_outdated
+    from analysis import rereading
     from analysis.themes import Vocabulary
+    from vigie import db
 
     done = 0
     with opened() as house:
+        with db.writing(house.engine) as connection:
+            firms = rereading.ask(connection)
+        if background:
+            say(f"firms that will be read anew: {firms}")
+            return
         vocabulary = Vocabulary(house.settings.lexicon_dir)
-        while count := reread_outdated(house.engine, house.settings.sentiment_engine, vocabulary):
+        while (count := rereading.advance(house.engine, house.settings.sentiment_engine, vocabulary)) is not None:
             done += count
             tell(f"{done} mentions read")
     say(f"{done} mentions read anew")

@@ -239,24 +239,31 @@ judgement = Table(
     Index(None, "company_id"),
 )
 
-rollup = Table(
-    "rollup",
-    metadata,
-    Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
-    Column("day", String(10), primary_key=True),
-    Column("source_id", String(64), primary_key=True),
-    # A theme, or empty for all mentions of that day and source, each once.
-    Column("theme", String(32), primary_key=True),
-    Column("mentions", Integer, nullable=False),
-    Column("negative", Integer, nullable=False),
-    Column("neutral", Integer, nullable=False),
-    Column("positive", Integer, nullable=False),
-    Column("rated", Integer, nullable=False),
-    # Whole numbers, so that sums never drift: hundredths of a star, their squares, thousandths of a score.
-    Column("rating_sum", BigInteger, nullable=False),
-    Column("rating_squares", BigInteger, nullable=False),
-    Column("score_sum", BigInteger, nullable=False),
-)
+
+def _rollup(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
+        Column("day", String(10), primary_key=True),
+        Column("source_id", String(64), primary_key=True),
+        # A theme, or empty for all mentions of that day and source, each once.
+        Column("theme", String(32), primary_key=True),
+        Column("mentions", Integer, nullable=False),
+        Column("negative", Integer, nullable=False),
+        Column("neutral", Integer, nullable=False),
+        Column("positive", Integer, nullable=False),
+        Column("rated", Integer, nullable=False),
+        # Whole numbers, so that sums never drift: hundredths of a star, their squares, thousandths of a score.
+        Column("rating_sum", BigInteger, nullable=False),
+        Column("rating_squares", BigInteger, nullable=False),
+        Column("score_sum", BigInteger, nullable=False),
+    )
+
+
+rollup = _rollup("rollup")
+# What a firm's rollups will change by when all its mentions have been read anew.
+rollup_pending = _rollup("rollup_pending")
 
 alert = Table(
     "alert",
