@@ -44,6 +44,8 @@ bench: .venv/.dev kafka-jars ## measure, and write docs/benchmarks.md and its ne
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.trend
+	$(BIN)/python -m benchmarks.limits
 
 test-api: .venv/.dev ## ask the whole API for many more examples, with three seeds (minutes)
 	VIGIE_TEST_API_EXAMPLES=500 VIGIE_TEST_API_SEEDS="1 2 3" $(BIN)/pytest -n 1 --timeout 3000 tests/api/test_schema.py

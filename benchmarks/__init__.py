@@ -1,1 +1,1 @@
-"""Speed, as ratios measured in one run: `make bench` writes docs/benchmarks.md. Never a timed test."""
+"""Speed, as ratios measured in one run: `make bench` writes the tables that docs/benchmarks.md sums up. Never a timed test."""

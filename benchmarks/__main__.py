@@ -198,9 +198,9 @@ def write(found: dict[str, list[float]]) -> None:
         f"{statistics.median(values) / base:.3f} |"
         for name, values in found.items()
     )
-    text = f"""# Benchmarks
+    text = f"""# Benchmark of the pipeline
 
-Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {COUNT:,} real reviews, half French and half English (seed {SEED}), medians of
+Made by `python -m benchmarks` on {datetime.now(UTC):%Y-%m-%d}: {COUNT:,} real reviews, half French and half English (seed {SEED}), medians of
 {RUNS} interleaved runs, each on reviews of its own. CPU of the client process only; figures of one run may be compared, not
 those of two.
 
@@ -214,7 +214,7 @@ The pipeline appends to the log, reads it, tells the language, scores text and c
 mentions with rollups and alerts. "Engines alone" is VADER for English texts and textblob-fr's PatternAnalyzer for French
 ones, each text once, whole, nothing stored.
 """
-    (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
+    (ROOT / "docs" / "benchmarks-pipeline.md").write_text(text, encoding="utf-8")
     print(text)
 
 

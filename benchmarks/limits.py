@@ -25,6 +25,7 @@ from sqlalchemy import Engine, select, text
 from analysis import reading, store
 from analysis.reading import Asked, Reading
 from benchmarks.__main__ import ROOT, SEED, backends, sample
+from benchmarks.scaling import cpu as spent
 from ingest import collect
 from tests.servers import Kafka, free_port, wait_until
 from vigie import companies, db, health, ids
@@ -38,7 +39,7 @@ RUNS = 3
 CARRIED = 60_000  # mentions through either client
 ROWS, FIRMS, AT_ONCE, STORED = 3_000, 60, 250, 1_000_000
 RATE, SECONDS, SIZE = 1_000, 20, 5
-QUEUED, WATCHED = 1_000_000, 40.0  # mentions, seconds
+QUEUED, SETTLED, WATCHED = 1_000_000, 10.0, 40.0  # mentions, seconds, seconds
 _ORIGIN = Origin("so_1", "push", "bench")
 _ACCEPTED = {"acks": "all", "enable.idempotence": True, "linger.ms": 20, "batch.size": 128_000}
 
@@ -51,11 +52,11 @@ def main() -> None:
         client = clients(brokers[0]) if brokers else []
         filled = [row for name, settings in stores for row in tables_of(name, settings)]
         seen = [(name, *visible(settings())) for name, settings in stores]
-        memory, ready = queued(), started()
+        memory, ready, resting = queued(), started(), idle()
     finally:
         for server in servers:
             server.stop()
-    write(client, filled, seen, memory, ready)
+    write(client, filled, seen, memory, ready, resting)
 
 
 def clients(kafka: Kafka) -> list[tuple[str, float, float]]:
@@ -177,17 +178,17 @@ def _fill(engine: Engine, read: Sequence[tuple[str, float | None, Reading]]) -> 
     drawn = f"printf('%08x', {spread})" if is_sqlite else f"lpad(to_hex({spread}), 8, '0')"
     number = "abs(random())" if is_sqlite else "(random() * 9e18)::bigint"
     names = ", ".join(column.name for column in tables.mention.columns if column.name != "id")
-    again = (
-        f"WITH RECURSIVE again (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM again WHERE n < {STORED // len(read) - 1})"
-    )
+    again = "WITH RECURSIVE again (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM again WHERE n < {last})"
     copies = (
-        f"{again} INSERT INTO mention (id, {names}) SELECT {drawn} || id, {names} FROM again, mention",
-        f"""{again} INSERT INTO mention_search (number, mention_id, words)
-            SELECT {number}, {drawn} || mention_id, words FROM again, mention_search""",
+        f"INSERT INTO mention (id, {names}) SELECT {drawn} || id, {names} FROM again, mention WHERE length(id) = 32",
+        f"""INSERT INTO mention_search (number, mention_id, words)
+            SELECT {number}, {drawn} || mention_id, words FROM again, mention_search WHERE length(mention_id) = 32""",
     )
-    with db.writing(engine) as connection:
-        for copied in copies:
-            connection.execute(text(copied))
+    times = STORED // len(read) - 1
+    for first in range(1, times + 1, 20):  # a statement may take a minute at most
+        with db.writing(engine) as connection:
+            for copied in copies:
+                connection.execute(text(f"{again.format(first=first, last=min(times, first + 19))} {copied}"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
@@ -295,6 +296,20 @@ def started() -> list[tuple[str, float]]:
     return [(name, statistics.median(taken)) for name, taken in found.items()]
 
 
+def idle() -> list[tuple[str, float]]:
+    """The part of one core, in percent, that each role takes while nothing happens, and all of them in `up`."""
+    found = []
+    for name in ("ingest", "analyse", "deliver", "serve", "up"):
+        settings = Settings(data_dir=Path(tempfile.mkdtemp(prefix="vigie-bench-")))
+        _opened(settings).dispose()
+        with role(settings, name, *(["--port", str(free_port())] if name in {"serve", "up"} else [])) as process:
+            time.sleep(SETTLED)
+            before = spent([process])
+            time.sleep(WATCHED)
+            found.append((name, 100 * (spent([process]) - before) / WATCHED))
+    return found
+
+
 def _answers(port: int) -> bool:
     with suppress(OSError):
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=1).status == 200
@@ -337,6 +352,7 @@ def _records(firm: str, mentions: Sequence[Mention]) -> list:
 def write(
     client: list[tuple[str, float, float]], filled: list[tuple[str, str, float, float]],
     seen: list[tuple[str, int, float, float, float]], memory: list[tuple[str, int]], ready: list[tuple[str, float]],
+    resting: list[tuple[str, float]],
 ) -> None:  # fmt: skip
     """The tables, with the machine's description."""
     parts = [
@@ -374,6 +390,11 @@ Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_v
             [f"{name} | {peak}" for name, peak in memory],
         ),
         _table("", "role | ready after, s (goal: 2; up 4)", [f"{name} | {taken:.2f}" for name, taken in ready]),
+        _table(
+            "",
+            "role | percent of a core while nothing happens (goal: 1)",
+            [f"{name} | {share:.2f}" for name, share in resting],
+        ),
     ]
     shown = "\n".join(parts)
     (ROOT / "docs" / "benchmarks-limits.md").write_text(shown, encoding="utf-8")

@@ -31,7 +31,7 @@ from vigie.log.partition import partition_of
 from vigie.settings import Settings
 
 COUNT, FIRMS, RUNS = 12_000, 400, 3
-LIVE_RATE, LIVE_SECONDS, BURST, PACE, STEP = 50, 40, 15_000, 500, 250
+LIVE_RATE, LIVE_SECONDS, BURST, FIRST, PACE, STEP = 50, 40, 15_000, 1_000, 500, 250
 _JOINED = 12.0  # seconds until every worker holds its partitions
 _TICK = os.sysconf("SC_CLK_TCK")
 _ORIGIN = Origin("so", "push", "bench")
@@ -140,7 +140,7 @@ def burst(log: EventLog, firm: str, texts: Texts, pace: float) -> None:
     begun = time.monotonic()
     for start in range(0, BURST, STEP):
         if pace:
-            time.sleep(max(0.0, begun + start / pace - time.monotonic()))
+            time.sleep(max(0.0, begun + (start - FIRST) / pace - time.monotonic()))
         collect.append(
             log, firm, _ORIGIN, [said(texts, n, "burst") for n in range(start, start + STEP)], notify="never"
         )

@@ -1,7 +1,7 @@
 """Alerts by mail: at once or once a day, several in one mail, never at night.
 
-A mail tells what was raised since the one before. At once means at most one mail an hour, between seven in the morning
-and nine in the evening of the firm; once a day means at seven.
+A mail tells what was raised since the one before and, to those who wish, again what nobody has seen to. At once means
+at most one mail an hour, between seven in the morning and nine in the evening of the firm; once a day means at seven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,8 @@ from vigie.settings import Settings
 _MORNING, _NIGHT = 7, "21:00-07:00"
 _PAUSE = timedelta(hours=1)
 _FRESH = timedelta(days=7)
+# How long after each time an alert that nobody has seen to is told again, to those who wish; three times at most.
+_REMINDED = (timedelta(days=2), timedelta(days=7), timedelta(days=7))
 _MOST = 20
 
 
@@ -50,22 +52,42 @@ def _tell_firm(connection: Connection, settings: Settings, company_id: str) -> d
     firm, now = dict(companies.get(connection, company_id)), db.present(connection)  # the timers' clock
     waiting = []
     for who in companies.recipients(connection, company_id):
-        if who["alerts"] == "none" or not (found := _raised_since(connection, company_id, who)):
+        if who["alerts"] == "none":
             continue
+        found, later = _parted(_open(connection, company_id, who), now)
         at = moment(who["alerts"], who["alerted_at"], now, firm["timezone"])
-        if at > now:
+        if found and at <= now:
+            _write(connection, settings, firm, who, found)
+            later = [*later, now + _REMINDED[0]] if who["reminders"] else later
+        elif found:
             waiting.append(at)
-            continue
-        _write(connection, settings, firm, who, found)
+        waiting += later
     return min(waiting, default=None)
 
 
-def _raised_since(connection: Connection, company_id: str, who: RowMapping) -> list[dict[str, Any]]:
-    """What this recipient does not know yet and nobody has dealt with, the latest first."""
-    told = select(alerted.c.alert_id).where(alerted.c.company_id == company_id, alerted.c.email == who["email"])
+def _parted(rows: Sequence[dict[str, Any]], now: datetime) -> tuple[list[dict[str, Any]], list[datetime]]:
+    """The alerts that are to be told now, and when others are to be told again. Pure."""
+    again_at = {row["id"]: _again_at(row) for row in rows if row["told_at"]}
+    later = [moment for moment in again_at.values() if moment > now]
+    return [row for row in rows if again_at.get(row["id"], now) <= now], later
+
+
+def _again_at(row: Mapping[str, Any]) -> datetime:
+    moment: datetime = row["told_at"] + _REMINDED[row["times"] - 1]
+    return max(moment, row["snoozed_until"] or moment)
+
+
+def _open(connection: Connection, company_id: str, who: RowMapping) -> list[dict[str, Any]]:
+    """What this recipient does not know yet and nobody has dealt with, the latest first; to those who want reminders
+    also what they were told and nobody has seen to, with when it was told."""
+    told = (alerted.c.alert_id == alert.c.id) & (alerted.c.company_id == company_id) & (alerted.c.email == who["email"])
     since = alert.c.raised_at > max(who["created_at"], db.present(connection) - _FRESH)
-    query = select(alert).where(alert.c.company_id == company_id, since, alert.c.resolved_at.is_(None))
-    query = query.where(alert.c.id.not_in(told))
+    wanted = since & alerted.c.alert_id.is_(None)
+    if who["reminders"]:
+        is_left = alerted.c.told_at.is_not(None) & (alerted.c.times <= len(_REMINDED))
+        wanted |= is_left & alert.c.acknowledged_at.is_(None)
+    query = select(alert, alerted.c.told_at, alerted.c.times).outerjoin(alerted, told)
+    query = query.where(alert.c.company_id == company_id, alert.c.resolved_at.is_(None), wanted)
     if who["rules"] is not None:
         query = query.where(alert.c.rule.in_(who["rules"]))
     return [dict(row) for row in connection.execute(query.order_by(alert.c.raised_at.desc(), alert.c.id)).mappings()]
@@ -81,12 +103,23 @@ def _write(
         found = [_discreet(one, firm["staff"]) for one in found]
     values = {"firm": firm["name"], "alerts": found[:_MOST], "more": max(0, len(found) - _MOST),
               "page": f"{page}/alerts" if page else None}  # fmt: skip
-    event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"])
+    times = [found[0]["times"]] if found[0]["times"] else []
+    event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"], *times)
     letters.enqueue(connection, settings, firm["id"], who["email"], "alerts", who["language"], event_id, values)
+    now = db.present(connection)
     ours = recipient.c.company_id == firm["id"], recipient.c.email == who["email"]
-    connection.execute(update(recipient).where(*ours).values(alerted_at=db.present(connection)))
-    rows = [{"company_id": firm["id"], "email": who["email"], "alert_id": one["id"]} for one in found]
-    db.upsert(connection, alerted, rows)
+    connection.execute(update(recipient).where(*ours).values(alerted_at=now))
+    rows = [
+        {
+            "company_id": firm["id"],
+            "email": who["email"],
+            "alert_id": one["id"],
+            "told_at": now,
+            "times": (one["times"] or 0) + 1,
+        }
+        for one in found
+    ]
+    db.upsert(connection, alerted, rows, update=("told_at", "times"))
 
 
 def _discreet(one: Mapping[str, Any], staff: Sequence[str]) -> dict[str, Any]:

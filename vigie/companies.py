@@ -145,9 +145,11 @@ def add_recipient(
     alerts: str | None = None,
     frequency: str | None = None,
     rules: Sequence[str] | None = None,
+    reminders: bool | None = None,
 ) -> None:
     """Send that firm's mail to `address` from now on, weekly, daily, monthly, or as before; and its alerts: none,
-    instant, daily, or as before; of those `rules`, of all (none named), or as before. The team's edition is weekly."""
+    instant, daily, or as before; of those `rules`, of all (none named), or as before; again until somebody has seen to
+    them, once, or as before. The team's edition is weekly."""
     if edition not in EDITIONS:
         raise InvalidInputError(f"{edition!r} is not an edition: {', '.join(EDITIONS)}")
     if alerts not in {None, *ALERTS}:
@@ -166,6 +168,8 @@ def add_recipient(
     chosen: dict[str, Any] = {name: value for name, value in (("alerts", alerts), ("frequency", frequency)) if value}
     if rules is not None:
         chosen["rules"] = list(rules) or None
+    if reminders is not None:
+        chosen["reminders"] = reminders
     db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
 

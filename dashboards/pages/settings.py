@@ -66,6 +66,7 @@ def tell(
     alerts: Annotated[Literal["none", "instant", "daily"], Form()] = "none",
     frequency: Annotated[Literal["weekly", "daily", "monthly"], Form()] = "weekly",
     about: Annotated[list[str] | None, Form()] = None,
+    reminders: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
     """Somebody receives the firm's mail from now on, and the alerts `about` those rules (none named: about all)."""
     with Trying(), db.writing(visit.engine) as connection:
@@ -78,6 +79,7 @@ def tell(
             alerts=alerts,
             frequency=frequency,
             rules=about or [],
+            reminders=reminders,
         )
     return visit.back("/settings", "#told")
 

@@ -6,11 +6,13 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select
 
+from analysis import alert_store
 from dashboards import alert_mails
 from ingest.found import Found
 from tests.dashboards.test_pages_and_mail import XSS, hear
 from vigie import clock, companies, db, due
-from vigie.db.tables import outbox
+from vigie.db.tables import alert, outbox
+from vigie.db.tables import due as timers
 from vigie.errors import InvalidInputError
 
 PARIS = "Europe/Paris"
@@ -112,3 +114,25 @@ def test_what_was_dealt_with_or_is_silent_is_not_mailed(house, firm, noon):
     assert mails(house) == []
     with pytest.raises(InvalidInputError, match="none, instant, daily"):
         add(house, firm, "marie@example.fr", "often")
+
+
+def test_what_nobody_has_seen_to_is_told_again_to_those_who_wish(house, firm, noon):
+    with db.writing(house.engine) as connection:
+        companies.add_recipient(connection, firm["id"], "marie@example.fr", alerts="instant", reminders=True)
+        companies.add_recipient(connection, firm["id"], "paul@example.fr", alerts="instant")
+    noon[0] += timedelta(seconds=1)
+    for text in ("Accueil odieux.", "Attente horrible."):
+        hear(house, firm, Found(text=text, rating=1, published_at=clock.now()))
+    assert len(mails(house)) == 2
+    with db.writing(house.engine) as connection:
+        seen_to, left = connection.scalars(select(alert.c.id).order_by(alert.c.id))
+        alert_store.handle(connection, firm["id"], seen_to, by="marie", resolve=False)
+        alert_store.snooze(connection, firm["id"], left, noon[0] + timedelta(days=3))
+        (waits,) = connection.scalars(select(timers.c.due_at).where(timers.c.kind == due.ALERT_MAIL))
+    assert waits == noon[0] + timedelta(days=2)
+    counts = []
+    for days in (2, 1, 1, 5, 7, 7, 7):
+        noon[0] += timedelta(days=days)
+        counts.append(len(mails(house)))
+    assert counts == [2, 3, 3, 3, 4, 5, 5], "not while it rests; then three times, and no more"
+    assert sum("personne ne s’en est occupé" in mail.get_body().get_content() for mail in mails(house)) == 3

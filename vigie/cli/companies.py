@@ -95,6 +95,9 @@ def edit_company(
     alias: Annotated[list[str] | None, typer.Option(help="one more name; may be repeated")] = None,
     email: Annotated[list[str] | None, typer.Option(help="one more who receives the weekly mail")] = None,
     alerts: Annotated[str | None, typer.Option(help="alerts to --email too: instant, daily, none")] = None,
+    reminders: Annotated[
+        bool | None, typer.Option(help="alerts to --email again until somebody has seen to them")
+    ] = None,
     frequency: Annotated[str | None, typer.Option(help="how often to --email: weekly, daily, monthly")] = None,
     team_email: Annotated[list[str] | None, typer.Option(help="one more who receives the team's edition")] = None,
     pseudonyms: Annotated[bool | None, typer.Option(help="know authors by a pseudonym from now on")] = None,
@@ -116,7 +119,9 @@ def edit_company(
         companies.change(connection, row["id"], {key: value for key, value in given.items() if value is not None})
         for address in email or []:
             spoken = language or row["language"]
-            companies.add_recipient(connection, row["id"], address, language=spoken, alerts=alerts, frequency=frequency)
+            companies.add_recipient(
+                connection, row["id"], address, language=spoken, alerts=alerts, frequency=frequency, reminders=reminders
+            )
         for address in team_email or []:
             spoken = language or row["language"]
             companies.add_recipient(connection, row["id"], address, edition="team", language=spoken)

@@ -139,15 +139,19 @@ recipient = Table(
     Column("frequency", String(16), nullable=False, server_default="weekly"),
     # The rules whose alerts are mailed; null for all of them.
     Column("rules", JSON(none_as_null=True)),
+    # Whether an alert is mailed again until somebody has seen to it.
+    Column("reminders", Boolean, nullable=False, server_default=false()),
 )
 
-# The alerts that each recipient was mailed.
+# The alerts that each recipient was mailed: when last, and how many times.
 alerted = Table(
     "alerted",
     metadata,
     Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
     Column("email", String(320), primary_key=True),
     Column("alert_id", String(64), primary_key=True),
+    Column("told_at", Instant),
+    Column("times", Integer, nullable=False, server_default="1"),
 )
 
 # What was said, and what it says
