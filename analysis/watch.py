@@ -23,10 +23,11 @@ def look_due(engine: Engine) -> int:
 def _look_at_sources(engine: Engine) -> int:
     timers = due.claim(engine, due.SOURCES, limit=20)
     for timer in timers:
-        with db.writing(engine) as connection:
+        with db.reading(engine) as connection:
             firm = connection.execute(select(company).where(company.c.id == timer.key)).mappings().one_or_none()
+            findings = findings_of(connection, firm) if firm is not None else []
+        with db.writing(engine) as connection:
             if firm is not None:
-                findings = findings_of(connection, firm)
                 _resolve(connection, firm["id"], {finding.alert_id(firm["id"]) for finding in findings})
                 alert_store.raise_alerts(connection, firm["id"], findings)
             due.finish(connection, timer, again_at=clock.now() + _DAILY if firm is not None else None)
@@ -40,7 +41,7 @@ def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
     found = []
     for row in connection.execute(ours).mappings().all():
         error = silence.failing(row["id"], row["name"], row["error"], row["failing_since"], clock.now())
-        quiet = silence.silent(row["id"], row["name"], _per_day(connection, row["id"], today), today)
+        quiet = silence.silent(row["id"], row["name"], _per_day(connection, row, today), today)
         found += [finding for finding in (error or quiet,) if finding and row["polled_at"]]
     return [*found, *_asked_for(connection, firm, today)]
 
@@ -59,10 +60,11 @@ def _asked_for(connection: Connection, firm: RowMapping, today: date) -> list[Fi
     return found
 
 
-def _per_day(connection: Connection, source_id: str, today: date) -> dict[date, int]:
+def _per_day(connection: Connection, origin: RowMapping, today: date) -> dict[date, int]:
     rows = connection.execute(
         select(rollup.c.day, rollup.c.mentions).where(
-            rollup.c.source_id == source_id,
+            rollup.c.company_id == origin["company_id"],
+            rollup.c.source_id == origin["id"],
             rollup.c.theme == ALL,
             rollup.c.day >= (today - _LOOKED_BACK).isoformat(),
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 from ingest.source import Aggregate
 from ingest.sources import KINDS
 from vigie import clock, db, due, ids
-from vigie.db.tables import aggregate, company, learnt, location, mention, rollup, source
+from vigie.db.tables import aggregate, company, learnt, location, mention, rollup, rollup_pending, source
 from vigie.db.tables import due as due_table
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
@@ -67,12 +67,12 @@ def change(connection: Connection, source_id: str, values: Mapping[str, Any], va
 
 def remove(connection: Connection, source_id: str, *, with_mentions: bool = False) -> None:
     """Stop listening there; what was collected stays, unless `with_mentions`."""
+    company_id = connection.scalar(select(source.c.company_id).where(source.c.id == source_id))
     due.cancel(connection, due.POLL, source_id)
     connection.execute(delete(aggregate).where(aggregate.c.source_id == source_id))
     connection.execute(delete(source).where(source.c.id == source_id))
-    if with_mentions:
-        connection.execute(delete(mention).where(mention.c.source_id == source_id))
-        connection.execute(delete(rollup).where(rollup.c.source_id == source_id))
+    for table in (mention, rollup, rollup_pending) if with_mentions else ():
+        connection.execute(delete(table).where(table.c.company_id == company_id, table.c.source_id == source_id))
 
 
 def get(connection: Connection, source_id: str) -> RowMapping:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from analysis import queries, reading, rereading, store
 from analysis.report import Week
 from analysis.rollups import Sums
+from ingest import sources_store
 from vigie import companies, db, due
 from vigie.db.tables import alert, mention, outbox, rollup, rollup_pending, webhook
 from vigie.db.tables import due as timers
@@ -290,6 +291,21 @@ def test_what_an_older_model_read_is_read_again_and_trends_change_when_all_of_a_
     assert {stored(engine, f"m{number}")["analyser"] for number in range(5)} == {reading.ANALYSER}
     with db.writing(engine) as connection:
         assert rereading.ask(connection) == 0
+
+
+def test_a_source_that_goes_with_its_mentions_leaves_nothing_of_them(engine, firm):
+    with db.writing(engine) as connection:
+        gone = sources_store.named(connection, firm["id"], "push", "API")["id"]
+    write(engine, row(firm, "m1", source=gone), row(firm, "m2"))
+    with db.writing(engine) as connection:
+        fields = store.read_fields(reading.read(TEXTS[1]))
+        store.reread(connection, {"m1": fields, "m2": fields}, into=rollup_pending)
+        sources_store.remove(connection, gone, with_mentions=True)
+        store.switch_over(connection, firm["id"])
+        assert connection.scalars(select(mention.c.id)).all() == ["m2"]
+        kept, _ = store.recount(connection)
+    assert {key.source_id for key in kept} == {"so_1"}
+    assert exact(engine)
 
 
 def sums(engine, firm):
