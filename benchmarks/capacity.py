@@ -24,10 +24,10 @@ GIGABYTE = 1e9
 class Costs(NamedTuple):
     """Seconds of one core, and bytes, each."""
 
-    worker: float = 587e-6  # a mention: docs/benchmarks-scaling.md, one worker
-    broker: float = 41e-6
-    database: float = 173e-6
-    kept: float = 2_674.0  # bytes of a mention in PostgreSQL, indexes and rollups with it; the same table
+    worker: float = 480e-6  # a mention: docs/benchmarks-scaling.md, one worker
+    broker: float = 36e-6
+    database: float = 165e-6
+    kept: float = 2_688.0  # bytes of a mention in PostgreSQL, indexes and rollups with it; the same table
     poll: float = 0.00235  # one in ten changed: docs/benchmarks-polls.md
     mail: float = 1 / 42.4  # asked of the database, written, kept and queued: docs/benchmarks-pages.md
 

@@ -14,7 +14,7 @@ from ingest import recognise, sources_store
 from ingest.files.writing import lines
 from ingest.source import Check
 from vigie import access, audit, companies, db, people
-from vigie.errors import SourceError
+from vigie.errors import InvalidInputError, SourceError
 from vigie.secrets import Vault
 
 router = APIRouter(prefix=FIRM + "/settings")
@@ -70,6 +70,9 @@ def tell(
 ) -> RedirectResponse:
     """Somebody receives the firm's mail from now on, and the alerts `about` those rules (none named: about all)."""
     with Trying(), db.writing(visit.engine) as connection:
+        known = {rules.alert_name(one) for one in rule_store.of_company(connection, visit.company_id)}
+        if unknown := set(about or []) - known:
+            raise InvalidInputError(f"there is no rule {min(unknown)!r}")
         companies.add_recipient(
             connection,
             visit.company_id,

@@ -5,12 +5,15 @@ from email import message_from_bytes, policy
 
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
 from analysis import alert_store
 from dashboards import alert_mails
 from ingest.found import Found
 from tests.dashboards.test_pages_and_mail import XSS, hear
+from tests.dashboards.test_places import person, signed_in
 from vigie import clock, companies, db, due
+from vigie.cli import work
 from vigie.db.tables import alert, outbox
 from vigie.db.tables import due as timers
 from vigie.errors import InvalidInputError
@@ -136,3 +139,17 @@ def test_what_nobody_has_seen_to_is_told_again_to_those_who_wish(house, firm, no
         counts.append(len(mails(house)))
     assert counts == [2, 3, 3, 3, 4, 5, 5], "not while it rests; then three times, and no more"
     assert sum("personne ne s’en est occupé" in mail.get_body().get_content() for mail in mails(house)) == 3
+
+
+def test_an_owner_chooses_who_is_told_what_and_whether_again(house, firm):
+    client = TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
+    place = f"/companies/{firm['id']}/settings"
+    person(house, firm, "marie@example.fr", "owner")
+    signed_in(house, client, "marie@example.fr")
+    form = {"email": "paul@example.fr", "edition": "owner", "alerts": "instant", "about": "negative_mention"}
+    assert client.post(f"{place}/recipients", data={**form, "reminders": "true"}).status_code == 303
+    page = client.get(place).text
+    assert "rappels" in page[page.index("paul@example.fr") :][:300]
+    refused = client.post(f"{place}/recipients", data={**form, "about": "weather"})
+    assert refused.status_code == 422
+    assert "il n’y a pas de règle" in refused.text
