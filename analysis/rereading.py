@@ -7,7 +7,7 @@ by one model and half by another would show a change that was none.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine, select
 
 from analysis import reading, store
 from analysis.reading import ANALYSER, Asked
@@ -20,11 +20,13 @@ _BATCH = 200
 _OUTDATED = (mention.c.analyser != ANALYSER) & ~mention.c.expired
 
 
-def ask(connection: Connection) -> int:
+def ask(engine: Engine) -> int:
     """Have what another analyser read be read anew; of how many firms."""
     firms = select(mention.c.company_id).where(_OUTDATED).union(select(rollup_pending.c.company_id))
-    wanted = connection.scalars(firms).all()
-    due.schedule(connection, due.REREAD, wanted)
+    with db.reading(engine) as connection:  # all mentions are looked at: nobody waits for that
+        wanted = connection.scalars(firms).all()
+    with db.writing(engine) as connection:
+        due.schedule(connection, due.REREAD, wanted)
     return len(wanted)
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from vigie import clock
+
 Label = Literal["negative", "neutral", "positive"]
 Apart = Literal["aside", "unverified", "unconfirmed", "note", "copy"]
 
@@ -314,7 +316,7 @@ Headers = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_le
 QuietHours = Annotated[
     str | None,
     Field(
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", examples=["21:00-07:00"],
+        pattern=clock.HOURS, examples=["21:00-07:00"],
         description="by the firm's own clock: what happens then is sent when they are over",
     ),
 ]  # fmt: skip

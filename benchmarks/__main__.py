@@ -120,13 +120,15 @@ def engines(texts: Texts) -> float:
     return (time.process_time() - started) / len(texts) * 1e6
 
 
+class Start:
+    """Where a reader that stores no position begins: at the beginning."""
+
+    def resume(self, group, sources, ends):
+        return {source: beginning for source, (beginning, _) in ends().items() if source in sources}
+
+
 def raw_log(texts: Texts, settings: Settings) -> float:
     """The same records appended and read, and nothing else."""
-
-    class Start:
-        def resume(self, group, sources, ends):
-            return {source: beginning for source, (beginning, _) in ends().items() if source in sources}
-
     log = open_log(settings)
     log.prepare()
     messages = [one for part in parts(texts, 50, [f"c{n}" for n in range(20)]) for one in part]

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, select, text
 
 from analysis import reading, store
 from analysis.reading import Asked, Reading
-from benchmarks.__main__ import ROOT, SEED, backends, sample
+from benchmarks.__main__ import ROOT, SEED, Start, backends, sample
 from benchmarks.scaling import cpu as spent
 from ingest import collect
 from tests.servers import Kafka, free_port, wait_until
@@ -77,7 +77,7 @@ def clients(kafka: Kafka) -> list[tuple[str, float, float]]:
         log = open_log(Settings(data_dir=Path(tempfile.mkdtemp()), log_url=f"{kafka.url}?prefix={prefix}"))
         log.prepare()
         ours = _cpu(lambda log=log: [log.append(MENTIONS, records[at : at + 10]) for at in range(0, len(records), 10)])
-        with log.subscribe("raw", [MENTIONS], _Start()) as subscription:
+        with log.subscribe("raw", [MENTIONS], Start()) as subscription:
             taken = _cpu(
                 lambda reads=subscription: _read_all(
                     lambda: sum(len(one.records) for one in reads.poll(0.5)), len(records)
@@ -95,11 +95,6 @@ def clients(kafka: Kafka) -> list[tuple[str, float, float]]:
         consumer.close()
         found["confluent-kafka, 1 in a record"].append((theirs, taken))
     return [(name, *(statistics.median(one) for one in zip(*taken, strict=True))) for name, taken in found.items()]
-
-
-class _Start:
-    def resume(self, group, sources, ends):
-        return {source: beginning for source, (beginning, _) in ends().items() if source in sources}
 
 
 def _produce(producer, topic: str, values: Sequence[bytes]) -> None:
@@ -128,7 +123,7 @@ def _cpu(work: Callable[[], object]) -> float:
 
 def tables_of(name: str, settings: Callable[[], Settings]) -> list[tuple[str, str, float, float]]:
     """µs a row, of this process's CPU and by the clock, to store mentions that were read before; empty, then full."""
-    read = [(said, stars, one) for said, stars, one in _read(ROWS)]
+    read = _read(ROWS)
     engines = {"an empty table": _opened(settings()), f"{STORED:,} rows": _opened(settings())}
     _fill(engines[f"{STORED:,} rows"], read)
     found: dict[str, list[tuple[float, float]]] = {size: [] for size in engines}

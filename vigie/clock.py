@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+# Hours such as "21:00-07:00".
+HOURS = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
+
 _held: datetime | None = None
 
 
@@ -42,8 +45,8 @@ def midnight(day: date, timezone: str = "UTC") -> datetime:
 
 
 def after_quiet(moment: datetime, hours: str, timezone: str) -> datetime:
-    """`moment`, or when the quiet hours in which it falls are over, in UTC. `hours` are such as "21:00-07:00", for
-    somebody who lives in `timezone`. Pure."""
+    """`moment`, or when the quiet hours in which it falls are over, in UTC. `hours` are `HOURS` of somebody who
+    lives in `timezone`. Pure."""
     start, end = map(time.fromisoformat, hours.split("-"))
     local = moment.astimezone(zone(timezone))
     is_late, is_early = local.time() >= start, local.time() < end

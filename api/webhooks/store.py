@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _BOTH = timedelta(days=1)  # that the former secret signs too
 _SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=30)
 _GIVEN_UP = timedelta(days=5)
-_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
 _ATTEMPT = ("number", "at", "took_ms", "status", "answer", "error")
 
 
@@ -248,7 +247,7 @@ def _health(hook: Mapping[str, Any], outcome: "Outcome", moment: datetime) -> di
 def _check(mentions: Mapping[str, Any] | None, quiet_hours: str | None) -> None:
     if mentions is not None:
         conditions(mentions)
-    if quiet_hours is not None and (not _HOURS.fullmatch(quiet_hours) or quiet_hours[:5] == quiet_hours[6:]):
+    if quiet_hours is not None and (not re.fullmatch(clock.HOURS, quiet_hours) or quiet_hours[:5] == quiet_hours[6:]):
         raise InvalidInputError(f"quiet hours are such as 21:00-07:00, not {quiet_hours!r}")
 
 

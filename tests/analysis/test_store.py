@@ -278,7 +278,7 @@ def test_what_an_older_model_read_is_read_again_and_trends_change_when_all_of_a_
     with db.writing(engine) as connection:
         store.judge(connection, firm["id"], "m1", "label", "neutral", "marie")
         store.reread(connection, {f"m{number}": older for number in range(4)})
-        assert rereading.ask(connection) == 1
+    assert rereading.ask(engine) == 1
     trends = []
     monkeypatch.setattr(rereading, "_BATCH", 3)
     for expected in (3, 1, None):
@@ -289,8 +289,7 @@ def test_what_an_older_model_read_is_read_again_and_trends_change_when_all_of_a_
     assert trends[0] == trends[1] == Sums(5, negative=3, neutral=1, positive=1, score_sum=4 * bad + good)
     assert trends[2] == sums(engine, firm) == Sums(5, neutral=1, positive=4, score_sum=5 * good)
     assert {stored(engine, f"m{number}")["analyser"] for number in range(5)} == {reading.ANALYSER}
-    with db.writing(engine) as connection:
-        assert rereading.ask(connection) == 0
+    assert rereading.ask(engine) == 0
 
 
 def test_a_source_that_goes_with_its_mentions_leaves_nothing_of_them(engine, firm):
@@ -320,7 +319,7 @@ def test_a_worker_that_comes_back_too_late_reads_nothing_anew(engine, firm, monk
     write(engine, row(firm))
     with db.writing(engine) as connection:
         connection.execute(update(mention).values(analyser="older"))
-        rereading.ask(connection)
+    rereading.ask(engine)
     claim = due.claim
 
     def claimed_again(engine, kind, **given):

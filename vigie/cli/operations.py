@@ -43,12 +43,10 @@ def reread(
     """
     from analysis import rereading
     from analysis.themes import Vocabulary
-    from vigie import db
 
     done = 0
     with opened() as house:
-        with db.writing(house.engine) as connection:
-            firms = rereading.ask(connection)
+        firms = rereading.ask(house.engine)
         if background:
             say(f"firms that will be read anew: {firms}")
             return
