@@ -52,12 +52,13 @@ listeners=SASL_SSL://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{inner}"""
 class Kafka:
     """Some brokers (one, or three for faults), each its own controller as well (KRaft).
 
-    With `tls`, a file of a key and its certificate, clients come by TLS and SCRAM as `USER` with `PASSWORD`.
+    With `tls`, a file of a key and its certificate, clients come by TLS and SCRAM as `USER` with `PASSWORD`. What they
+    keep is kept in `folder`, or beside their settings.
     """
 
     USER, PASSWORD = "vigie", "s3cret/&+%"
 
-    def __init__(self, brokers: int = 1, tls: Path | None = None) -> None:
+    def __init__(self, brokers: int = 1, tls: Path | None = None, folder: Path | None = None) -> None:
         if not shutil.which("java"):
             raise CannotStartError("Kafka: no java on this machine (JDK 17 is needed)")
         if not KAFKA_JARS.is_dir():
@@ -77,7 +78,7 @@ controller.listener.names=CONTROLLER
 {clients},CONTROLLER://127.0.0.1:{controller}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-log.dirs={self._folder / f"data-{at}"}
+log.dirs={(folder or self._folder) / f"data-{at}"}
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor={copies}
 transaction.state.log.replication.factor={copies}
@@ -172,8 +173,8 @@ class Postgres:
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait()
 
-    def new_database(self) -> str:
-        """The address of a fresh, empty database."""
+    def new_database(self, on: Path | None = None) -> str:
+        """The address of a fresh, empty database, whose tables are in the folder `on` if one is given."""
         import psycopg
 
         name = f"t{secrets.token_hex(6)}"
@@ -182,7 +183,9 @@ class Postgres:
         def create() -> bool:
             try:
                 with psycopg.connect(admin, autocommit=True) as connection:
-                    connection.execute(f"CREATE DATABASE {name}")
+                    if on:
+                        connection.execute(f"CREATE TABLESPACE {name} LOCATION '{on}'")
+                    connection.execute(f"CREATE DATABASE {name} {f'TABLESPACE {name}' if on else ''}")
             except psycopg.OperationalError:  # still starting
                 return False
             return True

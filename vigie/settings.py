@@ -143,14 +143,14 @@ def _make_secret(path: Path) -> str:
     made = secrets.token_urlsafe(32)
     # Written aside and linked into place: two processes that start together end with the same key.
     aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(made)
     try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made)
         os.link(aside, path)
     except FileExistsError:
         return path.read_text().strip()
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     return made
 
 

@@ -226,3 +226,11 @@ def test_the_requirements_are_pinned_and_name_no_registry():
     names = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     pinned = (ROOT / "requirements" / "runtime.txt").read_text().lower()
     assert all(re.match(r"[\w-]+", name)[0].lower() in pinned for name in names)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_log_line_that_cannot_be_written_ends_nobody():
+    code = "from vigie.cli.house import quiet; import structlog; quiet(); structlog.get_logger().error('lost'); print('on')"
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([sys.executable, "-c", code], stderr=full, stdout=subprocess.PIPE, text=True)
+    assert (ran.stdout, ran.returncode) == ("on\n", 0)

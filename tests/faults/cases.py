@@ -20,8 +20,9 @@ from sqlalchemy import delete, select
 
 from ingest import collect
 from tests.conftest import start
+from tests.faults.disk import Disk
 from tests.faults.rig import Rig
-from tests.servers import Kafka, Postgres, wait_until
+from tests.servers import CannotStartError, Kafka, Postgres, wait_until
 from vigie import db, deadletters, health
 from vigie.db.tables import consumer_offset, dead_letter, mention, rollup
 from vigie.errors import UnavailableError
@@ -49,6 +50,17 @@ def database():
     server = start(Postgres)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def disk():
+    """Skipped where nothing may be mounted, even if strict: the cases with limited files are tried there."""
+    try:
+        one = Disk(64_000_000)
+    except CannotStartError as error:
+        pytest.skip(str(error))
+    yield one
+    one.stop()
 
 
 @pytest.fixture
@@ -306,6 +318,33 @@ def test_14_the_broker_has_no_space(database, tmp_path):
         broker.stop()
 
 
+def test_14_the_brokers_disk_is_full(database, disk, tmp_path):
+    """A broker ends when it cannot write; with space again it is started again, as a container's engine does."""
+    broker = start(lambda: Kafka(1, folder=disk.folder))
+    (tmp_path / "data").mkdir()
+    rig = Rig(Settings(data_dir=tmp_path / "data", database_url=database.new_database(), log_url=broker.url), 14)
+    try:
+        worker = rig.work()
+        rig.produce(200)
+        rig.settle()
+        disk.fill()
+        part, kept = _heavy(0), 0
+        while _appended(rig, part):
+            kept += 1
+            part = _heavy(kept)
+            assert kept < 400, "it was to be refused"
+        disk.free()
+        broker.kill()
+        broker.start()
+        wait_until(lambda: _appended(rig, part), 60, 1)
+        rig.settle()
+        assert worker.poll() is None
+        rig.verify("14 the broker's disk is full", f"refused after {kept} records")
+    finally:
+        rig.close()
+        broker.stop()
+
+
 def _heavy(number):
     moment = datetime.now(UTC)
     given = {"published_at": moment, "collected_at": moment}
@@ -331,6 +370,46 @@ def test_15_the_database_has_no_space(embedded):
     embedded.work()
     embedded.settle()
     embedded.verify("15 no space for the database (embedded)")
+
+
+def test_15_the_disk_of_the_embedded_database_is_full(disk):
+    rig = Rig(Settings(data_dir=disk.folder), random.randrange(10**6))
+    try:
+        _filled_and_freed(rig, disk)
+        rig.verify("15 the database's disk is full (embedded)", f"all stored {rig.silence:.0f} s after there was space")
+    finally:
+        rig.close()
+
+
+def test_15_the_disk_of_postgresql_is_full(brokers, database, disk, tmp_path):
+    (tmp_path / "data").mkdir()
+    where = database.new_database(on=disk.owned_by("postgres"))
+    log_url = f"{brokers.url}?replication=3&prefix={secrets.token_hex(4)}."
+    rig = Rig(Settings(data_dir=tmp_path / "data", database_url=where, log_url=log_url), random.randrange(10**6))
+    try:
+        _filled_and_freed(rig, disk)
+        rig.verify(
+            "15 the database's disk is full (PostgreSQL)", f"all stored {rig.silence:.0f} s after there was space"
+        )
+    finally:
+        rig.close()
+
+
+def _filled_and_freed(rig, disk):
+    """Nothing is stored while there is no space, nor passed over; the same worker goes on once there is."""
+    worker = rig.work()
+    rig.produce(200)
+    rig.settle()
+    worker.send_signal(signal.SIGSTOP)
+    rig.produce(3_000, start=200)
+    disk.fill()
+    worker.send_signal(signal.SIGCONT)
+    time.sleep(15)
+    assert len(rig.stored()) < 3_200
+    assert rig.lag() > 0
+    disk.free()
+    rig.silence = rig.settle(RECOVERY)
+    assert worker.poll() is None
 
 
 def test_16_the_database_is_away_for_thirty_seconds(rig, database):
