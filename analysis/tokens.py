@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from analysis.words import CONTRASTS, bare, folded
 MOST_TEXT = 20_000  # characters of one text that are read
 # Tokens with what is known of them: beyond so many, or so many characters, all are forgotten.
 _MOST_TOKENS, _MOST_CHARACTERS = 100_000, 2_000_000
+_BITS = 20  # of a hash, where phrases are looked for
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -335,35 +337,53 @@ class Phrases:
 
     def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
         self._entries = entries
-        self._longest: dict[tuple[int, ...], int] = {}
+        self._longest = max(map(len, entries), default=0)
+        # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
+        self._reach = np.zeros(1 << _BITS, np.uint8)
+        self._whole = np.zeros(1 << _BITS, bool)
         for key in entries:
-            self._longest[key[:2]] = max(len(key), self._longest.get(key[:2], 0))
-        self._likely = np.zeros(1 << 20, bool)
-        firsts = np.array(list(self._longest), np.uint64).reshape(-1, 2)
-        self._likely[_paired(firsts[:, 0], firsts[:, 1])] = True
+            words = np.array(key, np.uint64)
+            pair = _bucket(_joined(words[:1], words[1:2]))
+            self._reach[pair] = np.maximum(self._reach[pair], len(key))
+            self._whole[_bucket(reduce(_joined, np.split(words, len(words))))] = True
 
     def found(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int, Any]]:
         """(place, length, value) of each phrase that lies in one `part`."""
-        likely = np.flatnonzero(self._likely.take(_paired(hashes[:-1], hashes[1:])) & (part[1:] == part[:-1]))
         met, free = [], 0
-        for place in likely.tolist():
+        for place, length in self._likely(hashes, part):
             if place < free:
                 continue
-            pair = (int(hashes[place]), int(hashes[place + 1]))
-            longest = self._longest.get(pair, 0)
-            for length in range(longest, 1, -1):
-                if place + length > len(part) or part[place + length - 1] != part[place]:
-                    continue
-                value = self._entries.get(tuple(hashes[place : place + length].tolist()))
-                if value is not None:
-                    met.append((place, length, value))
-                    free = place + length
-                    break
+            value = self._entries.get(tuple(hashes[place : place + length].tolist()))
+            if value is not None:
+                met.append((place, length, value))
+                free = place + length
         return met
 
+    def _likely(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int]]:
+        """Places and lengths where a phrase may lie, in order, the longest first; a few lie there by chance."""
+        joined = _joined(hashes[:-1], hashes[1:])
+        reach = self._reach.take(_bucket(joined))
+        places = np.flatnonzero(reach)
+        joined, reach = joined.take(places), reach.take(places)
+        found = []
+        for length in range(2, self._longest + 1):
+            last = places + (length - 1)
+            kept = np.flatnonzero((reach >= length) & (last < len(part)))
+            kept = kept[part.take(last.take(kept)) == part.take(places.take(kept))]
+            places, joined, reach = places.take(kept), joined.take(kept), reach.take(kept)
+            if length > 2:
+                joined = _joined(joined, hashes.take(last.take(kept)))
+            whole = places[self._whole.take(_bucket(joined))]
+            found += [(place, -length) for place in whole.tolist()]
+        return [(place, -length) for place, length in sorted(found)]
 
-def _paired(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> Ints:
-    return ((first * np.uint64(31) + second) >> np.uint64(44)).astype(np.int64)
+
+def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    return first * np.uint64(31) + second
+
+
+def _bucket(joined: npt.NDArray[np.uint64]) -> Ints:
+    return (joined >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
 def hashed(word: str) -> int:
