@@ -33,8 +33,7 @@ def finds(company_id: str, q: str) -> ColumnElement[bool]:
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make mentions found by what they say now."""
-    found = [{"number": _number(row["id"]), "mention_id": row["id"], "words": _words(row)} for row in rows]
-    db.upsert(connection, mention_search, found, update=["mention_id", "words"])
+    search.write(connection, [(_number(row["id"]), row["id"], _words(row)) for row in rows])
 
 
 def remove(connection: Connection, mention_ids: Collection[str]) -> None:

@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import structlog
@@ -42,31 +42,18 @@ class Analysis:
         self._companies: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Taught] = {}
 
-    def prepare(self, records: Sequence[Record]) -> Prepared:
-        prepared = Prepared(work=[])
-        events = []
-        for record in records:
-            try:
-                event = decode(record.value)
-                if not isinstance(event, MentionsCollected):
-                    raise UndecodableError(f"{event.TYPE} has no place in this topic")
-            except UndecodableError as error:
-                prepared.dead.append(DeadLetter(record, str(error), record.value))
-            else:
-                events.append((record, event))
-        self._learn(events)
-        readings = iter(self._read([event for _, event in events]))
-        for record, event in events:
-            read = list(islice(readings, len(event.mentions)))
-            firm = self._companies.get(event.company_id)
-            if firm is None:
-                prepared.dead.append(DeadLetter(record, f"unknown company {event.company_id!r}", record.value))
-                continue
-            prepared.work.extend(self._rows(firm, event, read))
-            prepared.dead.extend(_dead_parts(record, event))
-        return prepared
+    def prepare(self, records: Sequence[Record]) -> list[Prepared]:
+        events = [_decoded(record) for record in records]
+        collected = [event for event in events if isinstance(event, MentionsCollected)]
+        self._learn(collected)
+        readings = iter(self._read(collected))
+        return [
+            event if isinstance(event, Prepared) else self._prepared(record, event, readings)
+            for record, event in zip(records, events, strict=True)
+        ]
 
-    def apply(self, connection: Connection, work: list[store.Row]) -> None:
+    def apply(self, connection: Connection, works: Sequence[list[store.Row]]) -> None:
+        work = list(chain.from_iterable(works))
         present = set(
             connection.scalars(select(company.c.id).where(company.c.id.in_({row["company_id"] for row in work})))
         )
@@ -77,14 +64,21 @@ class Analysis:
                 row |= forgetting.erased(row)
         store.store(connection, rows)
 
-    def _learn(self, events: Sequence[tuple[Record, MentionsCollected]]) -> None:
+    def _prepared(self, record: Record, event: MentionsCollected, readings: Iterator[Reading]) -> Prepared:
+        read = list(islice(readings, len(event.mentions)))
+        firm = self._companies.get(event.company_id)
+        if firm is None:
+            return Prepared(dead=[DeadLetter(record, f"unknown company {event.company_id!r}", record.value)])
+        return Prepared(self._rows(firm, event, read), _dead_parts(record, event))
+
+    def _learn(self, events: Sequence[MentionsCollected]) -> None:
         """Read the firms anew for each batch: one may have been added, renamed, or have taught its guard."""
         with db.reading(self._engine) as connection:
-            ours = company.c.id.in_({event.company_id for _, event in events})
+            ours = company.c.id.in_({event.company_id for event in events})
             self._companies = {
                 row["id"]: dict(row) for row in connection.execute(select(company).where(ours)).mappings()
             }
-            guarded = {event.company_id for _, event in events if event.source.guarded} & set(self._companies)
+            guarded = {event.company_id for event in events if event.source.guarded} & set(self._companies)
             self._taught = {one: homonyms.taught(connection, self._companies[one]) for one in guarded}
 
     def _read(self, events: Sequence[MentionsCollected]) -> list[Reading]:
@@ -112,6 +106,18 @@ class Analysis:
             )
             for one, read in zip(event.mentions, readings, strict=True)
         ]
+
+
+def _decoded(record: Record) -> MentionsCollected | Prepared:
+    """What was collected; or what a record that cannot be read comes to."""
+    try:
+        event = decode(record.value)
+        if isinstance(event, MentionsCollected):
+            return event
+        reason = f"{event.TYPE} has no place in this topic"
+    except UndecodableError as error:
+        reason = str(error)
+    return Prepared(dead=[DeadLetter(record, reason, record.value)])
 
 
 def _dead_parts(record: Record, event: MentionsCollected) -> list[DeadLetter]:

@@ -6,6 +6,7 @@ What a record is to blame for is set aside as a dead letter; an outage is nobody
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -14,12 +15,12 @@ from sqlalchemy import Connection, Engine
 from vigie import clock, db, ids, outbox, positions
 from vigie.db.tables import dead_letter
 from vigie.errors import TooManyDeadLettersError, UnavailableError
-from vigie.log import DEAD, Batch, Record, Subscription, take
+from vigie.log import DEAD, Batch, Partition, Record, Subscription
 
 logger = structlog.get_logger(__name__)
 
-MOST_PER_TRANSACTION = 500  # mentions: beyond, others wait too long for SQLite's lock
-MOST_DEAD_IN_A_ROW = 100
+_MOST = 500  # mentions in a transaction: beyond, others wait too long for SQLite's lock
+_MOST_DEAD_IN_A_ROW = 100
 _BACK_OFF = (0.1, 0.5, 2.0, 5.0)  # seconds; the last one from there on
 
 
@@ -35,9 +36,9 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Prepared:
-    """What a handler made of some records: `work` to store, and what is set aside."""
+    """What a handler made of one record: `work` to store, if any, and what is set aside."""
 
-    work: Any
+    work: Any = None
     dead: list[DeadLetter] = field(default_factory=list)
 
 
@@ -46,11 +47,11 @@ class Handler(Protocol):
 
     group: str
 
-    def prepare(self, records: Sequence[Record]) -> Prepared:
-        """Everything that takes time, outside any transaction. Called again after a failure."""
+    def prepare(self, records: Sequence[Record]) -> Sequence[Prepared]:
+        """Everything that takes time, outside any transaction; one for each record. Called again after a failure."""
 
-    def apply(self, connection: Connection, work: Any) -> None:
-        """Store `work`. Nothing here computes or waits: the database's write lock is held."""
+    def apply(self, connection: Connection, works: Sequence[Any]) -> None:
+        """Store the work of some records. Nothing here computes or waits: the database's write lock is held."""
 
 
 class Consumer:
@@ -68,7 +69,7 @@ class Consumer:
         self._failures = 0
         self._dead_in_a_row = 0
 
-    def run_once(self, limit: int = MOST_PER_TRANSACTION, timeout: float = 1.0) -> int:
+    def run_once(self, limit: int = _MOST, timeout: float = 1.0) -> int:
         """Handle what one poll brings; how many records that was. An outage waits, and brings none."""
         try:
             batches = self._subscription.poll(limit, timeout)
@@ -84,67 +85,70 @@ class Consumer:
 
     def _handle_all(self, batches: Sequence[Batch]) -> int:
         try:
-            return sum(self._handle(batch) for batch in batches)
+            stale = self._attempt(batches) if batches else set()
         except BaseException:
             for batch in batches:  # polling on would skip what failed, and what came after it
                 self._subscription.rewind(batch)
             raise
-
-    def _handle(self, batch: Batch) -> int:
-        for piece in _pieces(batch):
-            if not self._attempt(piece):
-                logger.info("stale_batch", partition=batch.source, start=piece.start)
+        for batch in batches:
+            if batch.source in stale:
+                logger.info("stale_batch", partition=batch.source, start=batch.start)
                 self._subscription.rewind(batch)
-                return 0
-        self._subscription.commit([batch])
-        return len(batch.records)
+        stored = [batch for batch in batches if batch.source not in stale]
+        self._subscription.commit(stored)
+        return sum(len(batch.records) for batch in stored)
 
-    def _attempt(self, batch: Batch) -> bool:
+    def _attempt(self, batches: Sequence[Batch]) -> set[Partition]:
+        """Handle them in one transaction; the partitions that another member took on meanwhile."""
         try:
-            return self._store(batch, self._handler.prepare(batch.records))
-        except UnavailableError:
+            prepared = iter(self._handler.prepare([record for batch in batches for record in batch.records]))
+            return self._store([(batch, list(islice(prepared, len(batch.records)))) for batch in batches])
+        except (UnavailableError, TooManyDeadLettersError):
             raise
         except Exception as error:
-            logger.exception("handler_failed", partition=batch.source, start=batch.start)
-            if len(batch.records) > 1:
-                return all(self._attempt(single) for single in _singles(batch))
-            record = batch.records[0]
-            reason = f"{type(error).__name__}: {error}"[:500]
-            return self._store(batch, Prepared(None, [DeadLetter(record, reason, record.value)]))
+            logger.exception("handler_failed", partitions=[batch.source for batch in batches])
+            return self._one_by_one(batches, error)
 
-    def _store(self, batch: Batch, prepared: Prepared) -> bool:
-        self._count_dead(batch, prepared)
-        return db.retrying(self._engine, lambda connection: self._write(connection, batch, prepared))
+    def _one_by_one(self, batches: Sequence[Batch], error: Exception) -> set[Partition]:
+        """Find the record that is to blame, and set it aside alone."""
+        if len(batches) > 1:
+            return {stale for batch in batches for stale in self._attempt([batch])}
+        (batch,) = batches
+        if len(batch.records) > 1:
+            return next((stale for single in _singles(batch) if (stale := self._attempt([single]))), set())
+        (record,) = batch.records
+        letter = DeadLetter(record, f"{type(error).__name__}: {error}"[:500], record.value)
+        return self._store([(batch, [Prepared(dead=[letter])])])
 
-    def _write(self, connection: Connection, batch: Batch, prepared: Prepared) -> bool:
-        if not positions.advance(connection, self._handler.group, batch):
-            return False
-        if prepared.work is not None:
-            self._handler.apply(connection, prepared.work)
-        rows = [_dead_row(batch, letter) for letter in prepared.dead]
-        db.upsert(connection, dead_letter, rows)
-        outbox.enqueue(connection, [_announced(row) for row in rows])
-        return True
+    def _store(self, handled: Sequence[tuple[Batch, list[Prepared]]]) -> set[Partition]:
+        for batch, prepared in handled:
+            self._count_dead(batch, prepared)
+        return db.retrying(self._engine, lambda connection: self._write(connection, handled))
 
-    def _count_dead(self, batch: Batch, prepared: Prepared) -> None:
-        whole = {letter.record.offset for letter in prepared.dead if letter.value == letter.record.value}
-        for record in batch.records:
-            self._dead_in_a_row = self._dead_in_a_row + 1 if record.offset in whole else 0
-            if self._dead_in_a_row > MOST_DEAD_IN_A_ROW:
+    def _write(self, connection: Connection, handled: Sequence[tuple[Batch, list[Prepared]]]) -> set[Partition]:
+        stale: set[Partition] = set()
+        works, dead = [], []
+        # In one order, or two members may wait for each other.
+        for batch, prepared in sorted(handled, key=lambda one: one[0].source):
+            if not positions.advance(connection, self._handler.group, batch):
+                stale.add(batch.source)
+                continue
+            works += [one.work for one in prepared if one.work is not None]
+            dead += [_dead_row(batch, letter) for one in prepared for letter in one.dead]
+        if works:
+            self._handler.apply(connection, works)
+        db.upsert(connection, dead_letter, dead)
+        outbox.enqueue(connection, [_announced(row) for row in dead])
+        return stale
+
+    def _count_dead(self, batch: Batch, prepared: Sequence[Prepared]) -> None:
+        for record, one in zip(batch.records, prepared, strict=True):
+            is_dead = any(letter.value == record.value for letter in one.dead)
+            self._dead_in_a_row = self._dead_in_a_row + 1 if is_dead else 0
+            if self._dead_in_a_row > _MOST_DEAD_IN_A_ROW:
                 raise TooManyDeadLettersError(
-                    f"{MOST_DEAD_IN_A_ROW} records in a row could not be handled; the last: {prepared.dead[-1].reason}"
+                    f"{_MOST_DEAD_IN_A_ROW} records in a row could not be handled; the last: {one.dead[-1].reason}"
                 )
-
-
-def _pieces(batch: Batch) -> Iterator[Batch]:
-    """The batch in transactions of a bounded size; each starts where the one before it stopped."""
-    records, start = batch.records, batch.start
-    while records:
-        head = tuple(take(records, MOST_PER_TRANSACTION))
-        records = records[len(head) :]
-        stop = head[-1].offset + 1 if records else batch.stop
-        yield Batch(batch.source, start, stop, head)
-        start = stop
 
 
 def _singles(batch: Batch) -> Iterator[Batch]:

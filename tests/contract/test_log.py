@@ -29,7 +29,7 @@ class Counting:
     def prepare(self, records):
         values = [(record.key or b"").decode() + "=" + (record.value or b"").decode() for record in records]
         self.fail(values)
-        return Prepared(values)
+        return [Prepared(value) for value in values]
 
     def apply(self, connection, values):
         connection.execute(SEEN.insert(), [{"group": self.group, "value": value} for value in values])
@@ -142,7 +142,7 @@ def test_dead_letters_have_a_limit(log, engine, witness):
 
     class Refusing(Counting):
         def prepare(self, records):
-            return Prepared(None, [DeadLetter(record, "refused", record.value) for record in records])
+            return [Prepared(dead=[DeadLetter(record, "refused", record.value)]) for record in records]
 
     with pytest.raises(TooManyDeadLettersError):
         consume(log, engine, Refusing(), lambda: False, timeout=20)
@@ -163,6 +163,24 @@ def test_a_stale_member_writes_nothing(log, engine, witness):
         assert witness() == []
         wait_until(lambda: consumer.run_once(timeout=0.2))
     assert witness() == [f"company-0={n}" for n in range(4, 10)]
+
+
+def test_partitions_are_stored_together_and_a_stale_one_alone_is_left(log, engine, witness):
+    log.append(MENTIONS, numbered(40, keys=40))
+    with log.subscribe(GROUP, [MENTIONS], StoredPositions(engine)) as slow:
+        batches = wait_until(lambda: len(found := slow.poll(timeout=0.5)) > 1 and found)
+        taken, *others = batches
+        with db.writing(engine) as connection:  # another member has handled the first of them meanwhile
+            here = consumer_offset.c.partition == taken.source.number
+            connection.execute(consumer_offset.update().where(here).values(next_offset=taken.stop))
+        consumer, transactions = Consumer(Replaying(slow, batches), engine, handler := Counting()), []
+        handler.apply = lambda connection, values: (
+            transactions.append(values),
+            Counting.apply(handler, connection, values),
+        )
+        assert consumer.run_once(timeout=0.1) == sum(len(batch.records) for batch in others)
+    assert len(transactions) == 1
+    assert not {f"{record.key.decode()}={record.value.decode()}" for record in taken.records} & set(witness())
 
 
 class Replaying:

@@ -381,9 +381,10 @@ def test_15_the_disk_of_the_embedded_database_is_full(disk):
         rig.close()
 
 
-def test_15_the_disk_of_postgresql_is_full(brokers, database, disk, tmp_path):
+def test_15_the_disk_of_postgresql_is_full(brokers, disk, tmp_path):
+    server = start(Postgres)  # of its own: it ends before its disk goes
     (tmp_path / "data").mkdir()
-    where = database.new_database(on=disk.owned_by("postgres"))
+    where = server.new_database(on=disk.owned_by("postgres"))
     log_url = f"{brokers.url}?replication=3&prefix={secrets.token_hex(4)}."
     rig = Rig(Settings(data_dir=tmp_path / "data", database_url=where, log_url=log_url), random.randrange(10**6))
     try:
@@ -393,6 +394,7 @@ def test_15_the_disk_of_postgresql_is_full(brokers, database, disk, tmp_path):
         )
     finally:
         rig.close()
+        server.stop()
 
 
 def _filled_and_freed(rig, disk):

@@ -3,16 +3,36 @@
 A word is made of a to z and 0 to 9 and begins with a letter, so that neither database has an opinion about it.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, FunctionElement, Select, String, literal, select, text
 from sqlalchemy.ext.compiler import compiles
 
+from vigie.db.engine import upsert
 from vigie.db.tables import mention_search
 
 # The table, SQLite's index of it, and the tables in which that index lies: all derived from mentions.
 PREFIX = mention_search.name
+
+
+# In one statement, and in ascending order: FTS5 writes what it holds to its index at each savepoint, which a statement
+# with a trigger begins with, and whenever a number is less than the last.
+_WRITE = text(f"""
+    INSERT INTO {PREFIX} (number, mention_id, words)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
+    ON CONFLICT (number) DO UPDATE SET mention_id = excluded.mention_id, words = excluded.words""")
+
+
+def write(connection: Connection, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Set the words of mentions: number, id and words of each."""
+    rows = sorted(rows)
+    if connection.dialect.name == "sqlite":
+        connection.execute(_WRITE, {"rows": json.dumps(rows)})
+    else:
+        names = [column.name for column in mention_search.columns]
+        upsert(connection, mention_search, [dict(zip(names, row, strict=True)) for row in rows], update=names[1:])
 
 
 def matching(wanted: Sequence[Collection[str]]) -> Select[Any]:
