@@ -214,12 +214,11 @@ def judge(connection: Connection, company_id: str, mention_id: str, aspect: str,
 def write_rollups(connection: Connection, delta: Delta, into: Table = rollup) -> None:
     """Add `delta` to rollups, keys sorted so that two writers cannot wait for one another."""
     rows = [{**key._asdict(), **sums._asdict()} for key, sums in sorted(delta.items()) if any(sums)]
-    db.upsert(
-        connection,
-        into,
-        rows,
-        update=lambda new: {name: into.c[name] + new[name] for name in Sums._fields},
-    )
+    db.upsert(connection, into, rows, update=_added)
+
+
+def _added(table: Table, new: Any) -> Row:
+    return {name: table.c[name] + new[name] for name in Sums._fields}
 
 
 def recount(connection: Connection, company_id: str | None = None) -> tuple[Delta, Delta]:

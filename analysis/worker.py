@@ -24,7 +24,8 @@ from vigie.positions import StoredPositions
 
 logger = structlog.get_logger(__name__)
 
-_LOOK_EVERY = 5.0  # seconds, while there is more to read
+# While there is more to read: how often the timers are asked, in seconds, and how many firms' windows are looked at then.
+_LOOK_EVERY, _FEW, _MANY = 0.5, 2, 20
 
 
 class Analysis:
@@ -149,26 +150,27 @@ class Worker:
         self._subscription = log.subscribe(ANALYSIS, [MENTIONS], StoredPositions(engine))
         self._consumer = Consumer(self._subscription, engine, Analysis(engine, sentiment, vocabulary, key))
         self._timers = (
-            look, homonyms.decide_due, watch.look_due, search.fill,
+            homonyms.decide_due, watch.look_due, search.fill,
             lambda engine: rereading.advance(engine, sentiment, vocabulary) or 0,
         )  # fmt: skip
         self._looked_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:
-        """One poll; when it brings nothing, or every five seconds, the windows too. How much was done."""
+        """One poll; when it brings nothing, or now and then, the timers too. How much was done."""
         handled = self._consumer.run_once(timeout=timeout)
         if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
             return handled
         self._looked_at = time.monotonic()
-        return handled + sum(work(self._engine) for work in self._timers)
+        looked = look(self._engine, _FEW if handled else _MANY)
+        return handled + looked + sum(work(self._engine) for work in self._timers)
 
     def close(self) -> None:
         self._subscription.close()
 
 
-def look(engine: Engine) -> int:
-    """Evaluate the rules over time for the firms whose windows changed; how many firms that was."""
-    timers = due.claim(engine, due.ALERTS, limit=20)
+def look(engine: Engine, limit: int = _MANY) -> int:
+    """Evaluate the rules over time for firms whose windows changed, so many at most; how many firms that was."""
+    timers = due.claim(engine, due.ALERTS, limit=limit)
     for timer in timers:
         _look_at(engine, timer)
     return len(timers)

@@ -7,8 +7,9 @@ back after its lease finds another number there and changes nothing. Jobs are id
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, or_, select, update
+from sqlalchemy import Connection, Engine, Table, case, delete, or_, select, update
 
 from vigie import db
 from vigie.db.tables import due
@@ -55,16 +56,16 @@ def schedule(
         {"kind": kind, "key": key, "due_at": moment, "claim": 0, "since": (since or {}).get(key)}
         for key in sorted(keys)
     ]
-    db.upsert(
-        connection,
-        due,
-        rows,
-        update=lambda new: {
-            "due_at": case((new.due_at < due.c.due_at, new.due_at), else_=due.c.due_at),
-            "since": case((or_(due.c.since.is_(None), new.since < due.c.since), new.since), else_=due.c.since),
-            "claim": due.c.claim + 1,
-        },
-    )
+    db.upsert(connection, due, rows, update=_earlier)
+
+
+def _earlier(table: Table, new: Any) -> dict[str, Any]:
+    known = table.c
+    return {
+        "due_at": case((new.due_at < known.due_at, new.due_at), else_=known.due_at),
+        "since": case((or_(known.since.is_(None), new.since < known.since), new.since), else_=known.since),
+        "claim": known.claim + 1,
+    }
 
 
 def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = timedelta(minutes=2)) -> list[Timer]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     FunctionElement,
+    Insert,
     Select,
     Table,
     create_engine,
@@ -157,25 +159,26 @@ def upsert(
     table: Table,
     rows: Sequence[Mapping[str, Any]],
     *,
-    update: Iterable[str] | Callable[[Any], dict[str, Any]] = (),
-    where: Callable[[Any], ColumnElement[bool]] | None = None,
+    update: Iterable[str] | Callable[[Table, Any], dict[str, Any]] = (),
 ) -> None:
-    """Insert `rows`; where the primary key is taken, set `update` (columns, or what it makes of the excluded row).
+    """Insert `rows`; where the primary key is taken, set `update` (columns, or what it makes of the table and the
+    excluded row).
 
     With an empty `update`, a row whose key is taken is left as it is.
     """
-    if not rows:
-        return
-    insert = (sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert)(table)
-    values = update(insert.excluded) if callable(update) else {name: insert.excluded[name] for name in update}
-    if values:
-        condition = where(insert.excluded) if where else None
-        statement = insert.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns), set_=values, where=condition
-        )
-    else:
-        statement = insert.on_conflict_do_nothing()
-    connection.execute(statement, list(rows))
+    if rows:
+        wanted = update if callable(update) else tuple(update)
+        connection.execute(_upserting(connection.dialect.name, table, wanted), list(rows))
+
+
+@lru_cache(maxsize=100)
+def _upserting(dialect: str, table: Table, update: tuple[str, ...] | Callable[[Table, Any], dict[str, Any]]) -> Insert:
+    """Made once: the making costs more than the insertion of some rows."""
+    insert = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(table)
+    values = update(table, insert.excluded) if callable(update) else {name: insert.excluded[name] for name in update}
+    if not values:
+        return insert.on_conflict_do_nothing()
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=values)
 
 
 def locking(connection: Connection, query: Select[Any]) -> Select[Any]:
