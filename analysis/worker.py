@@ -24,7 +24,7 @@ from vigie.positions import StoredPositions
 
 logger = structlog.get_logger(__name__)
 
-# While there is more to read: how often the timers are asked, in seconds, and how many firms' windows are looked at then.
+# While there is more to read: how often timers are asked, in seconds, and how many firms' windows are looked at then.
 _LOOK_EVERY, _FEW, _MANY = 0.5, 2, 20
 
 
