@@ -158,10 +158,10 @@ def test_the_inbox_by_shortcuts(house, firm):
         for key, row in (("j", 0), ("j", 1), ("k", 0), ("k", 0)):
             page.keyboard.press(key)
             assert page.evaluate(focused) == rows[row]
-        page.keyboard.press("o")
-        page.wait_for_selector("#opened")
-        page.keyboard.press("e")
-        page.wait_for_selector("#opened button[value=new]")
+        for key, shown in (("o", "#opened"), ("e", "#opened button[value=new]")):
+            page.keyboard.press(key)
+            page.wait_for_selector(shown)
+            page.wait_for_load_state()  # shortcuts are heard once the page's script has run
         page.keyboard.press("/")
         page.keyboard.type("jeko")
         assert page.get_by_role("searchbox").input_value() == "jeko", "who writes words writes words"
