@@ -84,8 +84,10 @@ class Consumer:
         return handled
 
     def _handle_all(self, batches: Sequence[Batch]) -> int:
+        if not batches:
+            return 0
         try:
-            stale = self._attempt(batches) if batches else set()
+            stale = self._attempt(batches)
         except BaseException:
             for batch in batches:  # polling on would skip what failed, and what came after it
                 self._subscription.rewind(batch)

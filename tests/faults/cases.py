@@ -149,8 +149,8 @@ BEFORE_COMMIT = """
 import os
 from vigie.consumer import Consumer
 write = Consumer._write
-def die(self, connection, batch, prepared):
-    write(self, connection, batch, prepared)
+def die(self, connection, handled):
+    write(self, connection, handled)
     os.kill(os.getpid(), 9)
 Consumer._write = die
 """
