@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -341,11 +341,10 @@ class Phrases:
         # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
         self._reach = np.zeros(1 << _BITS, np.uint8)
         self._whole = np.zeros(1 << _BITS, bool)
-        for key in entries:
-            words = np.array(key, np.uint64)
-            pair = _bucket(_joined(words[:1], words[1:2]))
-            self._reach[pair] = np.maximum(self._reach[pair], len(key))
-            self._whole[_bucket(reduce(_joined, np.split(words, len(words))))] = True
+        for length, keys in groupby(sorted(entries, key=len), key=len):
+            places = np.array(list(keys), np.uint64).T
+            self._reach[_bucket(_joined(places[0], places[1]))] = length
+            self._whole[_bucket(reduce(_joined, places))] = True
 
     def found(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int, Any]]:
         """(place, length, value) of each phrase that lies in one `part`."""

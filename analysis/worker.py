@@ -24,8 +24,9 @@ from vigie.positions import StoredPositions
 
 logger = structlog.get_logger(__name__)
 
-# While there is more to read: how often timers are asked, in seconds, and how many firms' windows are looked at then.
-_LOOK_EVERY, _FEW, _MANY = 0.5, 2, 20
+# Seconds, while there is more to read: a few windows often, so that nobody waits long, other timers now and then.
+_LOOK_EVERY, _ASK_EVERY = 0.5, 5.0
+_FEW, _MANY = 2, 20
 
 
 class Analysis:
@@ -153,16 +154,19 @@ class Worker:
             homonyms.decide_due, watch.look_due, search.fill,
             lambda engine: rereading.advance(engine, sentiment, vocabulary) or 0,
         )  # fmt: skip
-        self._looked_at = time.monotonic()
+        self._look_at = self._ask_at = time.monotonic()
 
     def run_once(self, timeout: float = 1.0) -> int:
         """One poll; when it brings nothing, or now and then, the timers too. How much was done."""
-        handled = self._consumer.run_once(timeout=timeout)
-        if handled and time.monotonic() - self._looked_at < _LOOK_EVERY:
-            return handled
-        self._looked_at = time.monotonic()
-        looked = look(self._engine, _FEW if handled else _MANY)
-        return handled + looked + sum(work(self._engine) for work in self._timers)
+        done = handled = self._consumer.run_once(timeout=timeout)
+        moment = time.monotonic()
+        if not handled or moment >= self._look_at:
+            self._look_at = moment + _LOOK_EVERY
+            done += look(self._engine, _FEW if handled else _MANY)
+        if not handled or moment >= self._ask_at:
+            self._ask_at = moment + _ASK_EVERY
+            done += sum(work(self._engine) for work in self._timers)
+        return done
 
     def close(self) -> None:
         self._subscription.close()

@@ -303,11 +303,7 @@ def test_14_the_broker_has_no_space(database, tmp_path):
         rig.settle()
         broker.kill()
         broker.start(limit="10485760")  # its index files fit; a segment cannot grow past ten megabytes
-        part, kept = _heavy(0), 0
-        while _appended(rig, part):
-            kept += 1
-            part = _heavy(kept)
-            assert kept < 400, "it was to be refused"
+        part, kept = _until_refused(rig)
         broker.kill()
         broker.start()
         wait_until(lambda: _appended(rig, part), 60, 1)
@@ -328,11 +324,7 @@ def test_14_the_brokers_disk_is_full(database, disk, tmp_path):
         rig.produce(200)
         rig.settle()
         disk.fill()
-        part, kept = _heavy(0), 0
-        while _appended(rig, part):
-            kept += 1
-            part = _heavy(kept)
-            assert kept < 400, "it was to be refused"
+        part, kept = _until_refused(rig)
         disk.free()
         broker.kill()
         broker.start()
@@ -343,6 +335,15 @@ def test_14_the_brokers_disk_is_full(database, disk, tmp_path):
     finally:
         rig.close()
         broker.stop()
+
+
+def _until_refused(rig):
+    """The mentions that the broker refused, and how many records it took before them."""
+    for kept in range(400):
+        part = _heavy(kept)
+        if not _appended(rig, part):
+            return part, kept
+    pytest.fail("it was to be refused")
 
 
 def _heavy(number):
