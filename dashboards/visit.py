@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
+from starlette.exceptions import HTTPException
 
 from dashboards import i18n
 from ingest.collect import Intake
 from vigie import access, companies, db
 from vigie.access import Principal, Role
-from vigie.errors import InvalidInputError, NotFoundError
+from vigie.errors import InvalidInputError, NotFoundError, VigieError
 from vigie.log import EventLog
 from vigie.settings import Settings
 
 COOKIE, LANGUAGE = "vigie_session", "vigie_language"
+_KEPT = ("retry-after", "allow")  # of what a program is told, besides the status
 FIRM = "/companies/{company_id}"
 
 
@@ -76,6 +80,25 @@ def install(app: FastAPI, pages: Pages) -> None:
     @app.exception_handler(RefusedError)
     def refused(request: Request, error: RefusedError) -> Response:
         return show(error.template, language_of(request), error.status, **error.values)
+
+    for kind in (VigieError, HTTPException, RequestValidationError, DataError, Exception):
+        app.add_exception_handler(kind, _in_words(app.exception_handlers[kind]))
+
+
+def _in_words(told: Callable[[Request, Any], Any]) -> Callable[[Request, Exception], Any]:
+    """What a program is told of an error; a browser is told the same as a page."""
+
+    def handle(request: Request, error: Exception) -> Any:
+        answer = told(request, error)
+        if "text/html" not in request.headers.get("accept", ""):
+            return answer
+        status = answer.status_code
+        template = "failing.html" if status >= 500 else "missing.html" if status == 404 else "refused.html"
+        page = show(template, language_of(request), status, why="")
+        page.headers.update({name: answer.headers[name] for name in _KEPT if name in answer.headers})
+        return page
+
+    return handle
 
 
 def pages_of(request: Request) -> Pages:
