@@ -33,7 +33,7 @@ from vigie.settings import Settings
 
 SIZES = tuple(int(size) for size in os.environ.get("VIGIE_BENCH_SIZES", "5000 50000 500000").split())
 A_FIRM, SOURCES, DAYS = 1_250, 4, 1_000
-TIMES, WARM = 60, 5
+TIMES, WARM = 100, 5
 # What the copy of a row says in the place of what the row says.
 _OURS = {"company": "id = :ours", "mention_search": "mention_id IN (SELECT id FROM mention WHERE company_id = :ours)"}
 _OTHERS = {
@@ -114,25 +114,38 @@ def _mention(said: tuple[str, float | None], company_id: str, at: int, count: in
     )
 
 
-def timed(house: House, company_id: str) -> dict[str, float]:
-    """The 95th percentile of each page's time, in milliseconds."""
-    client = TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
-    with db.writing(house.engine) as connection:
-        link = access.create_link(connection, None)
-        mention_id = queries.mentions(connection, company_id, queries.Filter(), limit=1)[0]["id"]
-    client.post("/open", data={"link": link})
-    found = {}
-    for place in PLACES:
-        address = f"/companies/{company_id}{place.format(mention=mention_id)}"
-        taken = []
-        for _ in range(WARM + TIMES):
-            started = time.perf_counter()
-            answer = client.get(address)
-            taken.append((time.perf_counter() - started) * 1e3)
-            if answer.status_code != 200:
-                raise SystemExit(f"{address}: {answer.status_code}")
-        found[place] = statistics.quantiles(taken[WARM:], n=20)[-1]
-    return found
+class Opened:
+    """A database of so many mentions, `a_firm` of them in each firm, and a browser before its first firm's pages."""
+
+    def __init__(self, folder: str, mentions: int, a_firm: int) -> None:
+        self.house, self.company_id = filled(folder, mentions, a_firm)
+        self._client = TestClient(work.make_app(self.house), base_url="http://127.0.0.1", follow_redirects=False)
+        with db.writing(self.house.engine) as connection:
+            link = access.create_link(connection, None)
+            self._mention_id = queries.mentions(connection, self.company_id, queries.Filter(), limit=1)[0]["id"]
+        self._client.post("/open", data={"link": link})
+        print(f"{mentions:,} mentions, {a_firm:,} a firm", file=sys.stderr)
+
+    def asked(self, place: str) -> float:
+        """Milliseconds that the page at `place` takes."""
+        address = f"/companies/{self.company_id}{place.format(mention=self._mention_id)}"
+        started = time.perf_counter()
+        answer = self._client.get(address)
+        taken = (time.perf_counter() - started) * 1e3
+        if answer.status_code != 200:
+            raise SystemExit(f"{address}: {answer.status_code}")
+        return taken
+
+    def close(self) -> None:
+        self.house.log.close()
+        self.house.engine.dispose()
+
+
+def timed(opened: list[Opened], place: str) -> list[float]:
+    """The 95th percentile of the time that a page takes in each database, which are asked in turn: what else the
+    machine does falls on all of them."""
+    rounds = [[one.asked(place) for one in opened] for _ in range(WARM + TIMES)][WARM:]
+    return [statistics.quantiles(taken, n=20)[-1] for taken in zip(*rounds, strict=True)]
 
 
 def mails() -> tuple[float, float]:
@@ -160,30 +173,31 @@ def mails() -> tuple[float, float]:
     return len(told) / rendered, sum(sent) / whole
 
 
-def measure(mentions: int, a_firm: int) -> dict[str, float]:
+def measured() -> tuple[list[str], dict[str, list[float]]]:
+    """The databases, and what each page takes in each of them."""
+    sizes = [(size, A_FIRM) for size in SIZES] + [(size, size) for size in SIZES[:2]]
+    names = [f"{size:,}" if a_firm == A_FIRM else f"{size:,} in one firm" for size, a_firm in sizes]
     with tempfile.TemporaryDirectory() as folder:
-        house, company_id = filled(folder, mentions, a_firm)
-        found = timed(house, company_id)
-        house.log.close()
-        house.engine.dispose()
-    print(f"{mentions:,} ({a_firm:,} a firm): {[round(value) for value in found.values()]}", file=sys.stderr)
-    return found
+        opened = [Opened(f"{folder}/{at}", *size) for at, size in enumerate(sizes)]
+        found = {place: timed(opened, place) for place in PLACES}
+        for one in opened:
+            one.close()
+    return names, found
 
 
 def main() -> None:
-    columns = {f"{size:,}": measure(size, A_FIRM) for size in SIZES}
-    columns |= {f"{size:,} in one firm": measure(size, size) for size in SIZES[:2]}
-    smallest, largest = (columns[f"{size:,}"] for size in (SIZES[0], SIZES[-1]))
+    columns, found = measured()
     lines = [
-        f"| `{place or '/'}` | " + " | ".join(f"{column[place]:.0f}" for column in columns.values())
-        + f" | {largest[place] / smallest[place]:.2f} |"
-        for place in PLACES
+        f"| `{place or '/'}` | " + " | ".join(f"{one:.0f}" for one in taken)
+        + f" | {taken[len(SIZES) - 1] / taken[0]:.2f} |"
+        for place, taken in found.items()
     ]  # fmt: skip
     rendered, whole = mails()
     written = f"""# Benchmark of the pages
 
 Made by `python -m benchmarks.pages` on {datetime.now(UTC):%Y-%m-%d}: real reviews over {DAYS:,} days, {A_FIRM:,} a firm of {SOURCES}
-sources, SQLite. Milliseconds of the server at the 95th percentile of {TIMES} requests, by mentions in the database.
+sources, SQLite. Milliseconds of the server at the 95th percentile of {TIMES} requests, by mentions in the database; the
+databases are asked in turn.
 
 Machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {platform.system()}.
 
