@@ -13,7 +13,7 @@ from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
 from analysis.wishes import Wish, cues, wishes
 
-ANALYSER = "learned-6"
+ANALYSER = "learned-7"
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8

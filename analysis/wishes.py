@@ -74,8 +74,9 @@ class Cues:
 
 def _rarest(language: str, *phrases: Collection[str]) -> re.Pattern[str]:
     """Of each phrase one word: the longest, a small one only where there is no other."""
+    small = SMALL_WORDS[language] - {"would"}  # rarer than what follows it: "would be nice"
     words = {
-        max(phrase.split(), key=lambda one: (len(one) > 3 and one not in SMALL_WORDS[language], len(one)))
+        max(phrase.replace("*", " ").split(), key=lambda one: (len(one) > 3 and one not in small, len(one)))
         for phrase in chain(*phrases)
     }
     return re.compile("|".join(re.escape(one).replace(r"\+", r"\w*") for one in sorted(words)))

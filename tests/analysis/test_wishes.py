@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis import wishes as module
+from analysis.reading import read
 from analysis.tokens import cut
-from analysis.wishes import wishes
+from analysis.wishes import REQUESTS, cues, wishes
 
 CASES = [
     [part.strip() for part in line.split("|")]
@@ -24,3 +26,19 @@ def test_a_request_is_heard_and_nothing_else_is(request_meant, language, text):
 def test_a_request_keeps_the_customers_words_without_the_word_that_turns():
     (wish,) = wishes(cut(["Pain délicieux, mais il faudrait accepter la carte bleue !"]).clauses(), "fr")
     assert wish.quote == "il faudrait accepter la carte bleue !"
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_no_phrase_is_passed_over(language):
+    """Clauses are looked at for single words first; those must let every phrase through."""
+    given = module._given(language)
+    asking = [*given["wishing"], *(phrase for request in REQUESTS for phrase in given[request].get("asks", []))]
+    about = given["telephone"]["about"][0]
+    lacking = [f"{phrase} {about}" for phrase in (*given["hinting"], *given["lacking"])]
+    texts = [phrase.replace("*", "zut ").replace("+", "") for phrase in (*asking, *lacking)]
+    assert [text for text in texts if not any(cues(language).held(cut([text])))] == []
+
+
+def test_a_wish_is_heard_in_a_whole_text():
+    (wish,) = read("Lovely cakes. It would be great if they took cards.", default="en").wishes
+    assert wish.request == "card_payment"
