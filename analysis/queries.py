@@ -250,8 +250,13 @@ def raised_days(connection: Connection, company_id: str) -> dict[str, set[date]]
 
 
 def latest_day(connection: Connection, company_id: str) -> str | None:
-    """The day of the firm's latest mention."""
-    latest: str | None = connection.scalar(select(func.max(mention.c.day)).where(mention.c.company_id == company_id))
+    """The day of the firm's latest mention, found at once however many there are."""
+    latest: str | None = connection.scalar(
+        select(mention.c.day)
+        .where(mention.c.company_id == company_id)
+        .order_by(mention.c.published_at.desc(), mention.c.id.desc())
+        .limit(1)
+    )
     return latest
 
 

