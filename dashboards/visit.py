@@ -90,7 +90,7 @@ def _in_words(told: Callable[[Request, Any], Any]) -> Callable[[Request, Excepti
 
     def handle(request: Request, error: Exception) -> Any:
         answer = told(request, error)
-        if "text/html" not in request.headers.get("accept", ""):
+        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
             return answer
         status = answer.status_code
         template = "failing.html" if status >= 500 else "missing.html" if status == 404 else "refused.html"

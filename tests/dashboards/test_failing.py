@@ -54,9 +54,10 @@ def test_what_is_not_there_or_not_allowed_is_a_page(client, method, place, statu
     assert "<h1>" in answer.text
 
 
-def test_a_program_is_told_a_problem(client, monkeypatch, house, firm):
+@pytest.mark.parametrize(("place", "headers"), [("/companies/{id}", {}), ("/api/v1/companies/{id}", BROWSER)])
+def test_a_program_is_told_a_problem(client, monkeypatch, house, firm, place, headers):
     enter(client, house)
     breaks(monkeypatch, UnavailableError("the database is gone"))
-    answer = client.get(f"/companies/{firm['id']}")
+    answer = client.get(place.format(**firm), headers={"Authorization": "Bearer vigie_x"} | headers)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == 503
