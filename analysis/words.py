@@ -112,6 +112,6 @@ def lemma(word: str, language: str) -> str:
     return _lemma(word, language) if 0 < len(word) <= _LONGEST else folded(word)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=30_000)
 def _lemma(word: str, language: str) -> str:
     return folded(simplemma.lemmatize(word, lang=language))
