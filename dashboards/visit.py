@@ -24,6 +24,8 @@ from vigie.settings import Settings
 
 COOKIE, LANGUAGE = "vigie_session", "vigie_language"
 _KEPT = ("retry-after", "allow")  # of what a program is told, besides the status
+# Where programs ask, by whatever name they know us; they are told of errors as problems.
+FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
 FIRM = "/companies/{company_id}"
 
 
@@ -90,7 +92,7 @@ def _in_words(told: Callable[[Request, Any], Any]) -> Callable[[Request, Excepti
 
     def handle(request: Request, error: Exception) -> Any:
         answer = told(request, error)
-        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/api/"):
+        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith(FOR_PROGRAMS):
             return answer
         status = answer.status_code
         template = "failing.html" if status >= 500 else "missing.html" if status == 404 else "refused.html"

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from dashboards import alert_feed, feedback, subscription, visit
 from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week, year
-from dashboards.visit import Pages
+from dashboards.visit import FOR_PROGRAMS, Pages
 from ingest.collect import Intake
 from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
@@ -22,7 +22,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -44,7 +43,7 @@ def mount(app: FastAPI, engine: Engine, log: EventLog, intake: Intake, given: Se
 
         Programs bring a key, or ask how we fare, by whatever name they know us.
         """
-        if request.url.path.startswith(_FOR_PROGRAMS):
+        if request.url.path.startswith(FOR_PROGRAMS):
             return await call_next(request)
         if (request.url.hostname or "") not in allowed:
             return PlainTextResponse("unknown host: set VIGIE_BASE_URL to the address that you use", 421)

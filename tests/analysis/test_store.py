@@ -209,6 +209,18 @@ def test_only_news_makes_the_windows_be_looked_at(engine, firm):
     assert look.since == row(firm, "m2", days=3)["day"]
 
 
+def test_the_latest_day_is_the_one_of_the_firms_latest_mention_whenever_it_was_stored(engine, firm):
+    def latest(company_id):
+        with db.reading(engine) as connection:
+            return queries.latest_day(connection, company_id)
+
+    assert latest(firm["id"]) is None
+    write(engine, row(firm, "m1", days=3), row(firm, "m2", days=1), row(firm, "m3", days=9))
+    write(engine, row(firm, "m4", days=5))
+    assert latest(firm["id"]) == row(firm, "m2", days=1)["day"]
+    assert latest("co_another") is None
+
+
 def test_trends_and_themes_are_read_as_they_were_written(engine, firm):
     write(
         engine,
