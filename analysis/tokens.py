@@ -21,8 +21,8 @@ import numpy.typing as npt
 from analysis.words import CONTRASTS, bare, folded
 
 MOST_TEXT = 20_000  # characters of one text that are read
-# Tokens with what is known of them: beyond so many, or so many characters, all are forgotten.
-_MOST_TOKENS, _MOST_CHARACTERS = 100_000, 2_000_000
+# Pieces of text with what is known of their words: beyond so many, or so many characters, all are forgotten.
+_MOST_PIECES, _MOST_CHARACTERS = 100_000, 2_000_000
 _BITS = 20  # of a hash, where phrases are looked for
 
 Ints = npt.NDArray[np.int64]
@@ -34,6 +34,8 @@ Values = npt.NDArray[Any]
 _TOKEN = re.compile(
     r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
 )
+_SPACE = re.compile(r" (?!\s)")
+_WIDE = re.compile(r" \s")
 _ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
 _ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
 _OPENING = frozenset("\"«(-“'")
@@ -97,28 +99,52 @@ class _Numbers(dict[str, int]):
         return number
 
 
+class _Rows:
+    """An array that grows at its end."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.rows: Records = np.zeros(1024, dtype)
+        self.size = 0
+
+    def append(self, row: Any) -> int:
+        """Where it now lies."""
+        if self.size == len(self.rows):
+            self.rows = np.concatenate((self.rows, np.zeros_like(self.rows)))
+        self.rows[self.size] = row
+        self.size += 1
+        return self.size - 1
+
+
 class Lexemes:
-    """Words in lower case, each numbered once, with the columns of what is known of them; and the shapes of the tokens
-    that are these words as they stand, with the space after them. For any thread."""
+    """Words in lower case, each numbered once, with the columns of what is known of them; the shapes of the tokens that
+    are these words as they stand, with the space after them; and the pieces of text, from space to space, that are
+    these tokens: a text is cut by its spaces alone, which is quick, and each piece the first time. For any thread."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self._characters = 0
         self._lexemes = _Numbers(self._add_word)
         self._tokens = _Numbers(self._add)
+        self._pieces = _Numbers(self._add_piece)
         self._columns: dict[Says, Column] = {}
-        self._shapes = np.zeros(1024, _SHAPE)
+        self._shapes = _Rows(_SHAPE)
+        self._inside = _Rows(np.dtype("i4"))  # the tokens of all pieces, one after the other
+        self._spans = _Rows(np.dtype([("first", "i4"), ("count", "i4")]))
         self._lock = threading.RLock()
 
     @property
     def is_full(self) -> bool:
-        return len(self._tokens) > _MOST_TOKENS or self._characters > _MOST_CHARACTERS
+        return len(self._pieces) > _MOST_PIECES or self._characters > _MOST_CHARACTERS
 
-    def shapes(self, tokens: Sequence[str]) -> Records:
-        """The shape of each token, and which lexeme it is."""
+    def shapes(self, pieces: Sequence[str]) -> tuple[Records, Ints]:
+        """The shapes of the tokens of all `pieces`, a space after each, and how many tokens each holds."""
         with self._lock:
-            numbers = np.fromiter(map(self._tokens.__getitem__, tokens), np.int64, len(tokens))
-            return self._shapes.take(numbers)
+            numbers = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
+            spans = self._spans.rows.take(numbers)
+            counts = spans["count"].astype(np.int64)
+            after = np.cumsum(counts)
+            places = np.repeat(spans["first"] - (after - counts), counts) + np.arange(after[-1] if len(after) else 0)
+            return self._shapes.rows.take(self._inside.rows.take(places)), counts
 
     def known(self, says: Says, numbers: Ints) -> Records:
         """What `says` tells of each."""
@@ -128,14 +154,17 @@ class Lexemes:
                 column = self._columns[says] = Column(says, self.words)
             return column.at(numbers)
 
+    def _add_piece(self, piece: str) -> int:
+        self._characters += len(piece)
+        tokens = _TOKEN.findall(f"{piece} ")
+        first = self._inside.size
+        for token in tokens:
+            self._inside.append(self._tokens[token])
+        return self._spans.append((first, len(tokens)))
+
     def _add(self, token: str) -> int:
-        number = len(self._tokens)
         shown = token.rstrip()
-        self._characters += len(token)
-        if number >= len(self._shapes):
-            self._shapes = np.concatenate((self._shapes, np.zeros(number, _SHAPE)))
-        self._shapes[number] = _shape(token, shown, self._lexemes[shown.lower()])
-        return number
+        return self._shapes.append(_shape(token, shown, self._lexemes[shown.lower()]))
 
     def _add_word(self, word: str) -> int:
         self.words.append(word)
@@ -228,10 +257,10 @@ class Tokens:
 def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
-    found = [_TOKEN.findall(_without_addresses(text)) for text in texts]
+    pieces = [_pieces(_without_addresses(text)) for text in texts]
     known = _lexemes()
-    shapes = known.shapes(list(chain.from_iterable(found)))
-    of = np.repeat(np.arange(len(texts)), [len(one) for one in found])
+    shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
+    of = np.repeat(np.repeat(np.arange(len(texts)), [len(one) for one in pieces]), counts)
     turning = _turning(shapes, of)
     begins, turns = _boundaries(shapes, of, turning)
     starts = begins | turns
@@ -239,8 +268,7 @@ def cut(texts: Sequence[str]) -> Tokens:
     clause_text = of[first]
     after = np.cumsum(shapes["size"])
     before = after - shapes["size"]
-    base = np.zeros(len(texts) + 1, np.int64)
-    base[1:] = np.cumsum([len(text) for text in texts])
+    base = np.append(before, 0)[np.searchsorted(of, np.arange(len(texts)))]
     stops = np.append(before[first[1:]], after[-1:])
     clause = np.cumsum(starts) - 1
     return Tokens(
@@ -272,6 +300,12 @@ def _without_addresses(text: str) -> str:
     if "@" in text or "://" in text or "www." in text:
         return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
     return text
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands between spaces; white space after a space belongs to the piece before it."""
+    pieces = _SPACE.split(text) if _WIDE.search(text) else text.split(" ")
+    return pieces if pieces[-1] else pieces[:-1]
 
 
 def _composed(text: str) -> str:
