@@ -1,7 +1,7 @@
 """Mentions, read: language, sentiment, themes. Pure; a batch at a time, as the model likes it best."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from analysis.lexicon import Because
 from analysis.sentiment import Heard, Label
 from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
-from analysis.wishes import Wish, cues, wishes
+from analysis.wishes import Wish, cues, each_once, wishes_of
 
 ANALYSER = "learned-7"
 _MIXED = 0.3
@@ -88,12 +88,14 @@ def _read(
     """Texts of one language."""
     texts, clauses = sentiment.engine_for(tongue, engine).hear(tokens)
     named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
+    told = [at for at in _first(tokens) if clauses[at].text]
+    edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
     wishing = cues(tongue).held(tokens)
-    edges = np.searchsorted(tokens.clause_text, np.arange(len(texts) + 1)).tolist()
+    made = {at: wishes_of(clauses[at].text, tongue) for at in told if wishing[at]}
+    pieces = [_asked_for(clauses[at]) if made.get(at) else clauses[at] for at in told]
+    themes = [named[at] for at in told]
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
-        places = [at for at in range(first, min(last, first + _MOST_CLAUSES)) if clauses[at].text]
-        wished = [at for at in places if wishing[at] and wishes([clauses[at].text], tongue)]
-        said = [_asked_for(clauses[at]) if at in wished else clauses[at] for at in places]
+        said = pieces[first:last]
         scores = [piece.score for piece in said] or [0.0]
         by_words = Reading(
             language=tongue,
@@ -101,11 +103,19 @@ def _read(
             score=whole.score,
             confidence=whole.confidence,
             mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
-            themes=opinions(said, [named[at] for at in places], _on_scale(one.rating)),
+            themes=opinions(said, themes[first:last], _on_scale(one.rating)),
             because=whole.because[:_MOST_BECAUSE],
-            wishes=wishes([clauses[at].text for at in wished], tongue),
+            wishes=each_once(chain.from_iterable(made.get(at, ()) for at in told[first:last])) if made else (),
         )
         yield _by_stars(by_words, one.rating, bool(said))
+
+
+def _first(tokens: Tokens) -> list[int]:
+    """The clauses that are read one by one: the first sixty of each text."""
+    begins = np.searchsorted(tokens.clause_text, np.arange(len(tokens.texts)))
+    every = np.arange(len(tokens.clause_text))
+    first: list[int] = every[every - begins[tokens.clause_text] < _MOST_CLAUSES].tolist()
+    return first
 
 
 def _asked_for(clause: Heard) -> Heard:

@@ -161,10 +161,6 @@ def _judged(
     best = (probabilities / rareness).argmax(axis=1)
     sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
     scores = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
-    for text, label, score, confidence, words in zip(
-        texts, best.tolist(), scores, sure, because or [()] * len(texts), strict=True
-    ):
-        if text.strip():
-            yield Heard(text, LABELS[label], score, confidence, words)
-        else:
-            yield Heard(text, "neutral", 0.0, 0.0, ())
+    labels = [LABELS[one] for one in best.tolist()]
+    for heard in map(Heard._make, zip(texts, labels, scores, sure, because or [()] * len(texts), strict=True)):
+        yield heard if heard.text.strip() else Heard(heard.text, "neutral", 0.0, 0.0, ())

@@ -224,11 +224,12 @@ class Tokens:
 
     def words_of(self, places: Ints, lengths: Ints) -> list[str]:
         """How the tokens at `places` are written, each with those that follow it up to its length; in lower case."""
-        words, lexeme = self.lexemes.words, self.lexeme.tolist()
-        return [
-            " ".join([words[one] for one in lexeme[place : place + length]])
-            for place, length in zip(places.tolist(), lengths.tolist(), strict=True)
-        ]
+        words = self.lexemes.words
+        written = [words[one] for one in self.lexeme[places].tolist()]
+        for at in np.flatnonzero(lengths > 1).tolist():
+            first = places[at]
+            written[at] = " ".join([words[one] for one in self.lexeme[first : first + lengths[at]].tolist()])
+        return written
 
     def clauses(self) -> list[str]:
         """Each clause as it stands, without the space around it and the comma before the turn."""

@@ -19,6 +19,10 @@ REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "te
 OTHER = "other"
 _REACH = 6  # words between a cue and what it is about
 _BETWEEN = re.compile(r"[^a-z0-9&]+")
+# The bits of the phrases that ask, of those that lack something, and of those that name it.
+_ASKS, _LACKS, _NAMED = range(32), range(32, 44), range(44, 64)
+
+_Masks = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +44,68 @@ class _Phrases:
 
 
 class Cues:
-    """Which words a clause that asks for something must hold: of each phrase, its rarest.
+    """Which words a clause that asks for something must hold: of each phrase, its two rarest.
 
-    It asks by one word, or lacks something that is `named`.
+    It asks by one phrase, or lacks something that is named. Each phrase has a bit, which it may share with others of
+    its kind: the bit is set in one mask by a word that may be its rarest, in the other by one that may be its second.
     """
 
-    dtype = np.dtype([("asks", "?"), ("lacks", "?"), ("named", "?")])
+    dtype = np.dtype([("rarest", "u8"), ("second", "u8")])
 
     def __init__(self, language: str) -> None:
+        self._words: dict[str, _Masks] = {}
+        self._stems: dict[str, _Masks] = {}
         given = _given(language)
-        self._asks = _rarest(language, given["wishing"], *(given[request].get("asks", []) for request in REQUESTS))
-        self._lacks = _rarest(language, given["hinting"], given["lacking"])
-        self._named = _rarest(language, *(given[request]["about"] for request in REQUESTS))
+        asks = (given["wishing"], *(given[request].get("asks", []) for request in REQUESTS))
+        lacks = (given["hinting"], given["lacking"])
+        named = (given[request]["about"] for request in REQUESTS)
+        for phrases, bits in ((asks, _ASKS), (lacks, _LACKS), (named, _NAMED)):
+            for number, phrase in enumerate(chain(*phrases)):
+                self._note(_rarest(phrase, language), 1 << bits[number % len(bits)])
+
+    def _note(self, words: Sequence[str], bit: int) -> None:
+        for masks in ((bit, 0), (0, bit)):
+            word = words[0] if masks[0] else words[-1]
+            known = self._stems if word.endswith("+") else self._words
+            known[word.rstrip("+")] = _either(known.get(word.rstrip("+"), (0, 0)), masks)
 
     def of(self, words: Sequence[str]) -> Records:
-        """What words may do."""
+        """Which phrases words may be of."""
         return np.array([self._of(word) for word in words], self.dtype)
 
-    def _of(self, word: str) -> tuple[bool, bool, bool]:
-        parts = _BETWEEN.split(folded(word))
-        asks, lacks, named = (any(map(cue.fullmatch, parts)) for cue in (self._asks, self._lacks, self._named))
-        return asks, lacks, named
+    def _of(self, word: str) -> _Masks:
+        masks = (0, 0)
+        for part in _BETWEEN.split(folded(word)):
+            masks = _either(masks, self._words.get(part, (0, 0)))
+            for stem, theirs in self._stems.items():
+                masks = _either(masks, theirs) if part.startswith(stem) else masks
+        return masks
 
     def held(self, tokens: Tokens) -> list[bool]:
         """Whether each clause may ask for something: the few that do are read word by word."""
+        if not len(tokens.clause):
+            return []
         known = tokens.known(self)
-        flags = [np.zeros(len(tokens.clause_text), bool) for _ in range(3)]
-        for name, flag in zip(("asks", "lacks", "named"), flags, strict=True):
-            flag[tokens.clause[known[name]]] = True
-        held: list[bool] = (flags[0] | flags[1] & flags[2]).tolist()
+        first = np.flatnonzero(np.diff(tokens.clause, prepend=-1))
+        phrases = np.bitwise_or.reduceat(known["rarest"], first) & np.bitwise_or.reduceat(known["second"], first)
+        asks, lacks, named = ((phrases & _mask(bits)) > 0 for bits in (_ASKS, _LACKS, _NAMED))
+        held: list[bool] = (asks | lacks & named).tolist()
         return held
 
 
-def _rarest(language: str, *phrases: Collection[str]) -> re.Pattern[str]:
-    """Of each phrase one word: the longest, a small one only where there is no other."""
+def _either(one: _Masks, other: _Masks) -> _Masks:
+    return one[0] | other[0], one[1] | other[1]
+
+
+def _mask(bits: range) -> np.uint64:
+    return np.uint64(sum(1 << bit for bit in bits))
+
+
+def _rarest(phrase: str, language: str) -> list[str]:
+    """Two words of a phrase, or its only one: the longest, small ones only where there is no other."""
     small = SMALL_WORDS[language] - {"would"}  # rarer than what follows it: "would be nice"
-    words = {
-        max(phrase.replace("*", " ").split(), key=lambda one: (len(one) > 3 and one not in small, len(one)))
-        for phrase in chain(*phrases)
-    }
-    return re.compile("|".join(re.escape(one).replace(r"\+", r"\w*") for one in sorted(words)))
+    words = phrase.replace("*", " ").split()
+    return sorted(words, key=lambda one: (len(one) > 3 and one not in small, len(one)), reverse=True)[:2]
 
 
 @lru_cache(maxsize=2)
@@ -88,12 +114,16 @@ def cues(language: str) -> Cues:
     return Cues(language)
 
 
-def wishes(clauses: Iterable[str], language: str) -> tuple[Wish, ...]:
-    """Each request once, in the order in which the clauses make them."""
+def wishes_of(clause: str, language: str) -> list[Wish]:
+    """What one clause asks for."""
+    return [Wish(request, shortened(without_turn(clause))) for request in _requests(clause, language)]
+
+
+def each_once(made: Iterable[Wish]) -> tuple[Wish, ...]:
+    """The first wish of each request, in order."""
     found: dict[str, Wish] = {}
-    for clause in clauses:
-        for request in _requests(clause, language):
-            found.setdefault(request, Wish(request, shortened(without_turn(clause))))
+    for wish in made:
+        found.setdefault(wish.request, wish)
     return tuple(found.values())
 
 

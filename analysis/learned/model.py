@@ -101,16 +101,7 @@ class Model:
     def _sums(self, tokens: Tokens) -> _Sums:
         places, known = self.seen(tokens)
         part = tokens.clause.take(places)
-        words = np.zeros(
-            (4, len(places)), np.float32
-        )  # happy, unhappy, how many, each word's share of their difference
-        for sequence, bucket in features.sequences(known["hash"], known["denies"], part):
-            happy, unhappy = self._words.take(bucket, axis=1).astype(np.float32)
-            words[0, sequence[-1]] += happy
-            words[1, sequence[-1]] += unhappy
-            words[2, sequence[-1]] += 1
-            for place in sequence:
-                words[3, place] += (happy - unhappy) / len(sequence)
+        words = self._gained(known, part)
         runs = np.stack((known["happy"], known["unhappy"], known["runs"], known["happy"] - known["unhappy"]))
         pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
         given = np.zeros(len(places))
@@ -121,6 +112,23 @@ class Model:
             pieces += (summed[:2] * share).T
             given += weight[part] * channel[3] * share[len(tokens.clause_text) :][tokens.clause_text[part]]
         return _Sums(pieces, places, given * known["tells"])
+
+    def _gained(self, known: Records, part: Ints) -> npt.NDArray[np.float32]:
+        """What sequences give to their last word: happy, unhappy, how many; and each word's share of the difference."""
+        words = np.zeros((4, len(part)), np.float32)
+        for sequence, bucket in features.sequences(known["hash"], known["denies"], part):
+            if not len(bucket):
+                continue
+            last = sequence[-1]
+            gained = np.zeros((3, len(part)), np.float32)
+            gained[:2, last] = self._words.take(bucket, axis=1)
+            gained[2, last] = 1
+            words[:3] += gained
+            share = (gained[0] - gained[1]) / len(sequence)
+            for place in sequence:
+                back = int(last[0] - place[0])  # alike for all: to add slices is far quicker than to add at places
+                words[3, : len(share) - back] += share[back:]
+        return words
 
     def _evidence(self, sums: _Sums, weighed: Weighed) -> tuple[Floats, Floats]:
         """For clauses, then texts: happy minus unhappy (the lexicon's word counted in, less in long texts), its size,

@@ -104,6 +104,14 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
         assert tokens.only(kept).clauses() == cut([texts[at]]).clauses()
 
 
+@given(st.text(st.sampled_from("aé.,!:)'’ \n\t\xa0\u3000-<3@w/"), max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_a_text_cut_by_its_spaces_has_the_tokens_of_the_whole(text):
+    tokens = cut([text])
+    whole = tokens_module._TOKEN.findall(tokens_module._without_addresses(tokens.texts[0]))
+    assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole]
+
+
 def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
     monkeypatch.setattr(tokens_module, "_known", tokens_module.Lexemes())
     before = cut(["Accueil charmant mais trop cher."])

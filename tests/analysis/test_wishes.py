@@ -7,7 +7,7 @@ import pytest
 from analysis import wishes as module
 from analysis.reading import read
 from analysis.tokens import cut
-from analysis.wishes import REQUESTS, cues, wishes
+from analysis.wishes import REQUESTS, Wish, cues, each_once, wishes_of
 
 CASES = [
     [part.strip() for part in line.split("|")]
@@ -16,15 +16,17 @@ CASES = [
 ]
 
 
+def _made(text: str, language: str) -> tuple[Wish, ...]:
+    return each_once(wish for clause in cut([text]).clauses() for wish in wishes_of(clause, language))
+
+
 @pytest.mark.parametrize(("request_meant", "language", "text"), CASES)
 def test_a_request_is_heard_and_nothing_else_is(request_meant, language, text):
-    assert [one.request for one in wishes(cut([text]).clauses(), language)] == (
-        [] if request_meant == "-" else [request_meant]
-    )
+    assert [one.request for one in _made(text, language)] == ([] if request_meant == "-" else [request_meant])
 
 
 def test_a_request_keeps_the_customers_words_without_the_word_that_turns():
-    (wish,) = wishes(cut(["Pain délicieux, mais il faudrait accepter la carte bleue !"]).clauses(), "fr")
+    (wish,) = _made("Pain délicieux, mais il faudrait accepter la carte bleue !", "fr")
     assert wish.quote == "il faudrait accepter la carte bleue !"
 
 
