@@ -103,8 +103,9 @@ def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "f
 def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr", "en"]]) -> list[Language]:
     """The language of each text; a `hint` of the source settles what the words leave open."""
     known = tokens.known(_SMALL)
+    of = tokens.text
     words, latin, small_french, small_english, others, french = (
-        np.bincount(tokens.text, weights=known[name], minlength=len(tokens.texts)) for name in _SMALL.dtype.names or ()
+        np.bincount(of, weights=known[name], minlength=len(tokens.texts)) for name in _SMALL.dtype.names or ()
     )
     # Another alphabet, or more small words of others than of French or English.
     ours = np.maximum(small_french, small_english)

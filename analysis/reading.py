@@ -91,8 +91,8 @@ def _read(
     told = [at for at in _first(tokens) if clauses[at].text]
     edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
     wishing = cues(tongue).held(tokens)
-    made = {at: wishes_of(clauses[at].text, tongue) for at in told if wishing[at]}
-    pieces = [_asked_for(clauses[at]) if made.get(at) else clauses[at] for at in told]
+    made = {at: found for at in told if wishing[at] and (found := wishes_of(clauses[at].text, tongue))}
+    pieces = [_asked_for(clauses[at]) if at in made else clauses[at] for at in told]
     themes = [named[at] for at in told]
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
         said = pieces[first:last]
@@ -105,7 +105,7 @@ def _read(
             mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
             themes=opinions(said, themes[first:last], _on_scale(one.rating)),
             because=whole.because[:_MOST_BECAUSE],
-            wishes=each_once(chain.from_iterable(made.get(at, ()) for at in told[first:last])) if made else (),
+            wishes=each_once(chain.from_iterable(made[at] for at in told[first:last] if at in made)) if made else (),
         )
         yield _by_stars(by_words, one.rating, bool(said))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ TRADES = {
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
+
+
+_SCORE = attrgetter("score")
 
 
 class Opinion(NamedTuple):
@@ -154,18 +158,19 @@ def opinions(heard: Sequence[Heard], named: Sequence[int], stars: float | None) 
         every |= flags
     if not every:
         return (_opinion(GENERAL, heard, stars),) if heard else ()
-    return tuple(
-        _opinion(theme, [one for one, flags in zip(heard, named, strict=True) if flags & _FLAGS[theme]], stars)
-        for theme in themes_of(every)
-    )
+    pairs = list(zip(heard, named, strict=True))
+    found = []
+    for theme in themes_of(every):
+        flag = _FLAGS[theme]
+        found.append(_opinion(theme, [one for one, flags in pairs if flags & flag], stars))
+    return tuple(found)
 
 
 def _opinion(theme: str, sentences: Sequence[Heard], stars: float | None) -> Opinion:
-    telling, score = sentences[0], sum([one.score for one in sentences]) / len(sentences)
+    score = sum([one.score for one in sentences]) / len(sentences)
     if stars is not None:
         score = (score + stars) / 2
-    if len(sentences) > 1:
-        telling = max(sentences, key=lambda one: one.score if score > 0 else -one.score)
+    telling = (max if score > 0 else min)(sentences, key=_SCORE)
     return Opinion(theme, label_of(score), round(score, 3), shortened(without_turn(telling.text)))
 
 
