@@ -33,8 +33,6 @@ TRADES = {
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
-
-
 _SCORE = attrgetter("score")
 
 
@@ -159,11 +157,9 @@ def opinions(heard: Sequence[Heard], named: Sequence[int], stars: float | None) 
     if not every:
         return (_opinion(GENERAL, heard, stars),) if heard else ()
     pairs = list(zip(heard, named, strict=True))
-    found = []
-    for theme in themes_of(every):
-        flag = _FLAGS[theme]
-        found.append(_opinion(theme, [one for one, flags in pairs if flags & flag], stars))
-    return tuple(found)
+    return tuple(
+        _opinion(theme, [one for one, flags in pairs if flags & _FLAGS[theme]], stars) for theme in themes_of(every)
+    )
 
 
 def _opinion(theme: str, sentences: Sequence[Heard], stars: float | None) -> Opinion:

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from analysis.words import CONTRASTS, bare, folded
 
 MOST_TEXT = 20_000  # characters of one text that are read
-# Pieces of text with what is known of their words: beyond so many, or so many characters, all are forgotten.
-_MOST_PIECES, _MOST_CHARACTERS = 100_000, 2_000_000
+# Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
+_MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
 _BITS = 20  # of a hash, where phrases are looked for
 
 Ints = npt.NDArray[np.int64]
@@ -134,7 +134,7 @@ class Lexemes:
 
     @property
     def is_full(self) -> bool:
-        return len(self._pieces) > _MOST_PIECES or self._characters > _MOST_CHARACTERS
+        return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
 
     def shapes(self, pieces: Sequence[str]) -> tuple[Records, Ints]:
         """The shapes of the tokens of all `pieces`, a space after each, and how many tokens each holds."""

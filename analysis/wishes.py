@@ -64,10 +64,9 @@ class Cues:
                 self._note(_rarest(phrase, language), 1 << bits[number % len(bits)])
 
     def _note(self, words: Sequence[str], bit: int) -> None:
-        for masks in ((bit, 0), (0, bit)):
-            word = words[0] if masks[0] else words[-1]
-            known = self._stems if word.endswith("+") else self._words
-            known[word.rstrip("+")] = _either(known.get(word.rstrip("+"), (0, 0)), masks)
+        for word, masks in ((words[0], (bit, 0)), (words[-1], (0, bit))):
+            known, stem = (self._stems if word.endswith("+") else self._words), word.rstrip("+")
+            known[stem] = _either(known.get(stem, (0, 0)), masks)
 
     def of(self, words: Sequence[str]) -> Records:
         """Which phrases words may be of."""

@@ -124,6 +124,13 @@ def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(m
     assert np.allclose(chances, shipped("fr").judge(cut(list(before.texts)))[0])
 
 
+def test_many_tokens_of_few_pieces_fill_it_too(monkeypatch):
+    monkeypatch.setattr(tokens_module, "_known", tokens_module.Lexemes())
+    monkeypatch.setattr(tokens_module, "_MOST_KNOWN", 100)
+    before = cut([".".join(f"a{n}" for n in range(200))])
+    assert cut(["Bon"]).lexemes is not before.lexemes
+
+
 def test_many_threads_read_as_one():
     texts = [f"Très bon accueil numéro {n}, mais le plat {n * 7} était froid." for n in range(400)]
     alone = [one.score for one in reading.read_all([reading.Asked(text) for text in texts])]
