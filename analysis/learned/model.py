@@ -23,7 +23,7 @@ from analysis.tokens import Ints, Records, Tokens, hashed, in_pieces
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 # Neutral texts are this much rarer among a firm's reviews than among the texts that were learnt from.
-NEUTRAL_SHARE = 0.5
+NEUTRAL_SHARE = 0.6
 _MOST_WORDS = 8
 _LEAST = 0.1  # log-odds; a word that weighs less is not shown
 _FAINT = 0.3  # of the strongest word of its text; nor is what weighs less than that
