@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis import language, sentiment
 from analysis.lexicon import Because
-from analysis.sentiment import Heard, Label
+from analysis.sentiment import Label
 from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
 from analysis.wishes import Wish, cues, each_once, wishes_of
@@ -86,49 +86,51 @@ def _read(
     tokens: Tokens, asked: Sequence[Asked], tongue: str, engine: str, vocabulary: Vocabulary
 ) -> Iterator[Reading]:
     """Texts of one language."""
-    texts, clauses = sentiment.engine_for(tongue, engine).hear(tokens)
+    texts, scores = sentiment.engine_for(tongue, engine).hear(tokens)
     named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
-    told = [at for at in _first(tokens) if clauses[at].text]
+    clauses, told = tokens.clauses(), _told(tokens)
     edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
     wishing = cues(tongue).held(tokens)
-    made = {at: found for at in told if wishing[at] and (found := wishes_of(clauses[at].text, tongue))}
-    pieces = [_asked_for(clauses[at]) if at in made else clauses[at] for at in told]
-    themes = [named[at] for at in told]
+    made = {at: found for at in told if wishing[at] and (found := wishes_of(clauses[at], tongue))}
+    for at in made:
+        scores[at] = _asked_for(scores[at])
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
-        said = pieces[first:last]
-        scores = [piece.score for piece in said] or [0.0]
+        ours = told[first:last]
+        said = [scores[at] for at in ours]
         by_words = Reading(
             language=tongue,
             label=whole.label,
             score=whole.score,
             confidence=whole.confidence,
-            mixed=max(scores) >= _MIXED and min(scores) <= -_MIXED,
-            themes=opinions(said, themes[first:last], _on_scale(one.rating)),
+            mixed=bool(said) and max(said) >= _MIXED and min(said) <= -_MIXED,
+            themes=opinions(ours, scores, named, clauses, _on_scale(one.rating)),
             because=whole.because[:_MOST_BECAUSE],
-            wishes=each_once(chain.from_iterable(made[at] for at in told[first:last] if at in made)) if made else (),
+            wishes=each_once(chain.from_iterable(made[at] for at in ours if at in made)) if made else (),
         )
         yield _by_stars(by_words, one.rating, bool(said))
 
 
-def _first(tokens: Tokens) -> list[int]:
-    """The clauses that are read one by one: the first sixty of each text."""
+def _told(tokens: Tokens) -> list[int]:
+    """The clauses that are read one by one: the first sixty of each text, those without a word excepted."""
     begins = np.searchsorted(tokens.clause_text, np.arange(len(tokens.texts)))
     every = np.arange(len(tokens.clause_text))
-    first: list[int] = every[every - begins[tokens.clause_text] < _MOST_CLAUSES].tolist()
-    return first
+    told: list[int] = every[(every - begins[tokens.clause_text] < _MOST_CLAUSES) & ~tokens.blank].tolist()
+    return told
 
 
-def _asked_for(clause: Heard) -> Heard:
+def _asked_for(score: float) -> float:
     """What is asked for is no complaint, unless it is told as one."""
-    return clause if abs(clause.score) >= _MIXED else clause._replace(label="neutral", score=0.0)
+    return score if abs(score) >= _MIXED else 0.0
 
 
 def _unread(tokens: Tokens, asked: Sequence[Asked], tongue: str, *_: object) -> Iterator[Reading]:
     """Texts that are in neither language, of which only the stars speak."""
     for one, text in zip(asked, tokens.texts, strict=True):
-        said = [Heard(text, "neutral", 0.0, 0.0, ())] if text.strip() and one.rating is not None else []
-        themes = opinions(said, [0] * len(said), _on_scale(one.rating))
-        yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, themes, ()), one.rating, bool(said))
+        has_words = bool(text.strip())
+        themes = opinions(
+            [0] if has_words and one.rating is not None else [], [0.0], [0], [text], _on_scale(one.rating)
+        )
+        yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, themes, ()), one.rating, has_words)
 
 
 def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary: Vocabulary) -> list[int]:

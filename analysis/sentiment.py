@@ -28,9 +28,8 @@ _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's le
 
 
 class Heard(NamedTuple):
-    """A piece of text: `score` between -1 and 1, `confidence` between 0 and 1, and the words that weighed."""
+    """A text: `score` between -1 and 1, `confidence` between 0 and 1, and the words that weighed."""
 
-    text: str
     label: Label
     score: float
     confidence: float
@@ -42,8 +41,8 @@ class Engine(Protocol):
 
     name: str
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
-        """Each text, with the words that weighed, and each clause."""
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+        """Each text, and the score of each clause; what is said of a clause without a word is nothing."""
 
 
 class Learned:
@@ -54,10 +53,10 @@ class Learned:
     def __init__(self, language: str) -> None:
         self._model = shipped(language)
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
         texts, clauses, because = self._model.judge(tokens)
         # Neutral is said as readily as if it were no rarer than where it was learnt: the least harmful error.
-        return list(_judged(tokens.texts, texts, _RARER, because)), list(_judged(tokens.clauses(), clauses, _RARER))
+        return list(_judged(tokens.texts, texts, _RARER, because)), _scores(clauses)
 
 
 class Own:
@@ -70,9 +69,9 @@ class Own:
 
         self._model = Transformer(folder)
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
-        texts, clauses = tokens.texts, tokens.clauses()
-        return list(_judged(texts, self._model.judge(texts))), list(_judged(clauses, self._model.judge(clauses)))
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+        judged = self._model.judge(tokens.texts)
+        return list(_judged(tokens.texts, judged)), _scores(self._model.judge(tokens.clauses()))
 
 
 class ByWords:
@@ -82,14 +81,14 @@ class ByWords:
         self.name = name
         self._scorer = scorer
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[Heard]]:
-        return [self._heard(text) for text in tokens.texts], [self._heard(clause) for clause in tokens.clauses()]
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+        return [self._heard(text) for text in tokens.texts], [self._heard(one).score for one in tokens.clauses()]
 
     def _heard(self, text: str) -> Heard:
         score, because = self._scorer.score(text[:_MOST_TEXT])
         # Not a probability: these engines give none. A strong score is surer than a weak one.
         confidence = round(0.4 + 0.5 * min(1.0, abs(score) / 0.6), 2)
-        return Heard(text, label_of(score), round(max(-1.0, min(1.0, score)), 3), confidence, because)
+        return Heard(label_of(score), round(max(-1.0, min(1.0, score)), 3), confidence, because)
 
 
 class Vader:
@@ -160,7 +159,12 @@ def _judged(
 ) -> Iterator[Heard]:
     best = (probabilities / rareness).argmax(axis=1)
     sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
-    scores = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
     labels = [LABELS[one] for one in best.tolist()]
-    for heard in map(Heard._make, zip(texts, labels, scores, sure, because or [()] * len(texts), strict=True)):
-        yield heard if heard.text.strip() else Heard(heard.text, "neutral", 0.0, 0.0, ())
+    heard = map(Heard, labels, _scores(probabilities), sure, because or [()] * len(texts))
+    for text, one in zip(texts, heard, strict=True):
+        yield one if text.strip() else Heard("neutral", 0.0, 0.0, ())
+
+
+def _scores(probabilities: Floats) -> list[float]:
+    scores: list[float] = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
+    return scores

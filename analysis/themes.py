@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, product
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.sentiment import Heard, Label, label_of
+from analysis.sentiment import Label, label_of
 from analysis.tokens import Phrases, Records, Tokens, cut, hashed
 from analysis.words import bare, folded, lemma, lemmas, shortened, without_turn
 from vigie.errors import InvalidInputError
@@ -33,7 +32,6 @@ TRADES = {
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
-_SCORE = attrgetter("score")
 
 
 class Opinion(NamedTuple):
@@ -146,28 +144,34 @@ def themes_of(flags: int) -> tuple[str, ...]:
     return tuple(theme for theme, flag in _FLAGS.items() if flags & flag)
 
 
-def opinions(heard: Sequence[Heard], named: Sequence[int], stars: float | None) -> tuple[Opinion, ...]:
-    """One opinion for each theme that the clauses name (as flags); `general` when none does.
+def opinions(
+    clauses: Sequence[int], scores: Sequence[float], named: Sequence[int], words: Sequence[str], stars: float | None
+) -> tuple[Opinion, ...]:
+    """What one text says: an opinion for each theme that its clauses name (as flags), `general` when none does.
 
-    `stars` (-1 to 1), where the customer gave a rating, weighs as much as the words.
+    `clauses` are the numbers of its own among `scores`, `named` and `words`. `stars` (-1 to 1), where the customer gave
+    a rating, weighs as much as the words.
     """
     every = 0
-    for flags in named:
-        every |= flags
+    for at in clauses:
+        every |= named[at]
     if not every:
-        return (_opinion(GENERAL, heard, stars),) if heard else ()
-    pairs = list(zip(heard, named, strict=True))
+        return (_opinion(GENERAL, clauses, scores, words, stars),) if clauses else ()
     return tuple(
-        _opinion(theme, [one for one, flags in pairs if flags & _FLAGS[theme]], stars) for theme in themes_of(every)
+        _opinion(theme, [at for at in clauses if named[at] & _FLAGS[theme]], scores, words, stars)
+        for theme in themes_of(every)
     )
 
 
-def _opinion(theme: str, sentences: Sequence[Heard], stars: float | None) -> Opinion:
-    score = sum([one.score for one in sentences]) / len(sentences)
+def _opinion(
+    theme: str, clauses: Sequence[int], scores: Sequence[float], words: Sequence[str], stars: float | None
+) -> Opinion:
+    said = [scores[at] for at in clauses]
+    score = sum(said) / len(said)
     if stars is not None:
         score = (score + stars) / 2
-    telling = (max if score > 0 else min)(sentences, key=_SCORE)
-    return Opinion(theme, label_of(score), round(score, 3), shortened(without_turn(telling.text)))
+    telling = clauses[said.index(max(said) if score > 0 else min(said))]
+    return Opinion(theme, label_of(score), round(score, 3), shortened(without_turn(words[telling])))
 
 
 SHIPPED = Vocabulary()

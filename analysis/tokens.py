@@ -52,7 +52,7 @@ _SHAPE = np.dtype(
     [
         ("lexeme", "i4"), ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
         ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
-        ("joining", "?"),
+        ("joining", "?"), ("blank", "?"),
     ]
 )  # fmt: skip
 
@@ -179,6 +179,7 @@ def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
         lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
         len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
         hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
+        not shown.strip(",;"),
     )  # fmt: skip
 
 
@@ -198,8 +199,8 @@ class Tokens:
     """The tokens of `texts`, in order: the lexeme of each, and which clause holds it.
 
     Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
-    in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it.
-    `named`: the tokens that belong to a name.
+    in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it,
+    `blank` whether it holds nothing but space and commas. `named`: the tokens that belong to a name.
     """
 
     texts: Sequence[str]
@@ -212,6 +213,7 @@ class Tokens:
     stops: Ints
     turned: Bools
     begins: Bools
+    blank: Bools
 
     def known(self, says: Says) -> Records:
         """What `says` tells of each token."""
@@ -231,14 +233,9 @@ class Tokens:
             written[at] = " ".join([words[one] for one in self.lexeme[first : first + lengths[at]].tolist()])
         return written
 
-    def clauses(self) -> list[str]:
-        """Each clause as it stands, without the space around it and the comma before the turn."""
-        return [
-            self.texts[text][start:stop].strip().rstrip(",;").rstrip()
-            for text, start, stop in zip(
-                self.clause_text.tolist(), self.starts.tolist(), self.stops.tolist(), strict=True
-            )
-        ]
+    def clauses(self) -> "Clauses":
+        """Each clause as it stands."""
+        return Clauses(self)
 
     def only(self, kept: Bools) -> "Tokens":
         """The same of some of the texts: of those where `kept` is true."""
@@ -251,8 +248,24 @@ class Tokens:
             [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
             self.lexemes, self.lexeme[tokens], clause_number[self.clause[tokens]], self.named[tokens],
             text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
-            self.turned[clauses], self.begins[clauses],
+            self.turned[clauses], self.begins[clauses], self.blank[clauses],
         )  # fmt: skip
+
+
+class Clauses(Sequence[str]):
+    """Clauses, without the space around them and the comma before the turn; cut when one asks, as few do."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        spans = (tokens.clause_text, tokens.starts, tokens.stops)
+        self._spans = list(zip(*(one.tolist() for one in spans), strict=True))
+        self._texts = tokens.texts
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, number: Any) -> Any:
+        text, start, stop = self._spans[number]
+        return self._texts[text][start:stop].strip().rstrip(",;").rstrip()
 
 
 def cut(texts: Sequence[str]) -> Tokens:
@@ -272,9 +285,10 @@ def cut(texts: Sequence[str]) -> Tokens:
     base = np.append(before, 0)[np.searchsorted(of, np.arange(len(texts)))]
     stops = np.append(before[first[1:]], after[-1:])
     clause = np.cumsum(starts) - 1
+    blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
     return Tokens(
         texts, known, shapes["lexeme"].astype(np.int64), clause, _named(shapes, clause), clause_text,
-        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first],
+        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank,
     )  # fmt: skip
 
 
