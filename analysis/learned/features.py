@@ -46,23 +46,22 @@ def runs(forms: Sequence[str]) -> tuple[Ints, Ints]:
     return owners, (sums >> np.uint32(32 - CHARACTER_BITS)).astype(np.int64)
 
 
-def sequences(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[tuple[Ints, ...], Ints]]:
-    """Sequences of one, two and three words of one `part`, and words denied (Pang, Lee & Vaithyanathan 2002).
-
-    Each time: the places of the first words, of the second …, and the buckets.
-    """
-    at = np.arange(len(hashes))
-    yield (at,), _bucket(hashes)
+def sequences(hashes: Hashes, part: Ints) -> Iterator[tuple[Bools, Ints]]:
+    """Sequences of one, two and three words, each time from every word on: which lie in one `part`, and the buckets."""
+    yield np.ones(len(hashes), bool), _bucket(hashes)
+    near = part[1:] == part[:-1]
     pairs = _mixed(hashes[:-1] * _PAIRED + hashes[1:])
-    last = at[1:][part[1:] == part[:-1]]
-    yield (last - 1, last), _bucket(pairs[last - 1])
-    last = at[2:][part[2:] == part[:-2]]
-    yield (last - 2, last - 1, last), _bucket(_mixed(pairs[:-1] * _TRIPLED + hashes[2:])[last - 2])
+    yield near, _bucket(pairs)
+    yield near[1:] & near[:-1], _bucket(_mixed(pairs[:-1] * _TRIPLED + hashes[2:]))
+
+
+def denied(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Words one, two and three places after a negation (Pang, Lee & Vaithyanathan 2002): their places and buckets."""
     denying = np.flatnonzero(denies)
     for step in range(1, _REACH + 1):
         after = denying[denying + step < len(part)] + step
         reached = after[part[after] == part[after - step]]
-        yield (reached - step, reached), _bucket(_mixed(hashes[reached] + _DENIED))
+        yield reached, _bucket(_mixed(hashes[reached] + _DENIED))
 
 
 def _bucket(hashes: Hashes) -> Ints:

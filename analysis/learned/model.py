@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Records, Tokens, hashed, in_pieces
+from analysis.tokens import Ints, Records, Tokens, Values, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -54,12 +54,14 @@ class Model:
     """
 
     dtype = np.dtype(
-        [("hash", "u8"), ("denies", "?"), ("tells", "?"), ("happy", "f4"), ("unhappy", "f4"), ("runs", "i4")]
+        [("hash", "u8"), ("denies", "?"), ("tells", "?"), ("happy", "i4"), ("unhappy", "i4"), ("runs", "i4")]
     )
 
     def __init__(self, language: str, tables: dict[str, npt.NDArray[Any]]) -> None:
         self.language = language
-        self._words, self._runs = tables["words"], tables["runs"]
+        # Happy and unhappy side by side, as one number: they are looked up together.
+        self._pairs = np.ascontiguousarray(tables["words"].T).view(np.int16)[:, 0]
+        self._runs = tables["runs"]
         self._scales, self._bias, self._calibration = tables["scales"], tables["bias"], tables["calibration"]
         self._lexicon = Lexicon(language)
         self._denying = features.DENYING[language]
@@ -101,34 +103,37 @@ class Model:
     def _sums(self, tokens: Tokens) -> _Sums:
         places, known = self.seen(tokens)
         part = tokens.clause.take(places)
-        words = self._gained(known, part)
-        runs = np.stack((known["happy"], known["unhappy"], known["runs"], known["happy"] - known["unhappy"]))
         pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
         given = np.zeros(len(places))
         weight = contrast(tokens)
-        for channel, scale in ((words, self._scales[0]), (runs, self._scales[1])):
-            summed = np.stack([in_pieces(row, part, tokens, weight) for row in channel[:3]])
+        for scale, (happy, unhappy, count, apart) in zip(
+            self._scales, (self._gained(known, part), _spelt(known)), strict=True
+        ):
+            summed = np.stack([in_pieces(one, part, tokens, weight) for one in (happy, unhappy, count)])
             share = scale / np.sqrt(np.maximum(1, summed[2]))
             pieces += (summed[:2] * share).T
-            given += weight[part] * channel[3] * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+            given += weight[part] * apart * share[len(tokens.clause_text) :][tokens.clause_text[part]]
         return _Sums(pieces, places, given * known["tells"])
 
-    def _gained(self, known: Records, part: Ints) -> npt.NDArray[np.float32]:
-        """What sequences give to their last word: happy, unhappy, how many; and each word's share of the difference."""
-        words = np.zeros((4, len(part)), np.float32)
-        for sequence, bucket in features.sequences(known["hash"], known["denies"], part):
-            if not len(bucket):
-                continue
-            last = sequence[-1]
-            gained = np.zeros((3, len(part)), np.float32)
-            gained[:2, last] = self._words.take(bucket, axis=1)
-            gained[2, last] = 1
-            words[:3] += gained
-            share = (gained[0] - gained[1]) / len(sequence)
-            for place in sequence:
-                back = int(last[0] - place[0])  # alike for all: to add slices is far quicker than to add at places
-                words[3, : len(share) - back] += share[back:]
-        return words
+    def _gained(self, known: Records, part: Ints) -> tuple[Values, Values, Values, Values]:
+        """What sequences that begin with a word give: happy, unhappy, how many; and each word's share of the
+        difference, alike for all words of a sequence."""
+        gained = np.zeros((len(part), 2), np.int16)
+        count, sixths = np.zeros((2, len(part)), np.int16)
+        for length, (whole, buckets) in enumerate(features.sequences(known["hash"], part), start=1):
+            pairs = (self._pairs.take(buckets) * whole).view(np.int8).reshape(-1, 2)
+            gained[: len(pairs)] += pairs
+            count[: len(pairs)] += whole
+            apart = (6 // length) * _apart(pairs)
+            for step in range(length):
+                sixths[step : step + len(pairs)] += apart
+        for back, (last, buckets) in enumerate(features.denied(known["hash"], known["denies"], part), start=1):
+            pairs = self._pairs.take(buckets).view(np.int8).reshape(-1, 2)
+            gained[last] += pairs
+            count[last] += 1
+            for place in (last - back, last):
+                sixths[place] += 3 * _apart(pairs)
+        return gained[:, 0], gained[:, 1], count, sixths / 6
 
     def _evidence(self, sums: _Sums, weighed: Weighed) -> tuple[Floats, Floats]:
         """For clauses, then texts: happy minus unhappy (the lexicon's word counted in, less in long texts), its size,
@@ -143,6 +148,15 @@ class Model:
         apart = sums.pieces[:, 0] - sums.pieces[:, 1] + trust * weighed.scores
         dry = short * (weighed.heard == 0)
         return np.stack((apart, np.abs(apart), sums.pieces.sum(axis=1), short, dry), axis=1), trust
+
+
+def _spelt(known: Records) -> tuple[Values, Values, Values, Values]:
+    """What the characters of words give, as `Model._gained`."""
+    return known["happy"], known["unhappy"], known["runs"], known["happy"] - known["unhappy"]
+
+
+def _apart(pairs: Values) -> Values:
+    return pairs[:, 0].astype(np.int16) - pairs[:, 1]
 
 
 def probabilities(evidence: Floats, calibration: Floats) -> Floats:

@@ -105,7 +105,8 @@ def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     tokens = cut(texts)
     places, known = _reader(language).seen(tokens)
     part, of = tokens.clause[places], tokens.text[places]
-    found = [(of[words[-1]], bucket) for words, bucket in features.sequences(known["hash"], known["denies"], part)]
+    found = [(of[: len(whole)][whole], buckets[whole]) for whole, buckets in features.sequences(known["hash"], part)]
+    found += [(of[last], buckets) for last, buckets in features.denied(known["hash"], known["denies"], part)]
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
     words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
     lexemes, places = np.unique(tokens.lexeme[places], return_inverse=True)
