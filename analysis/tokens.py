@@ -34,8 +34,6 @@ Values = npt.NDArray[Any]
 _TOKEN = re.compile(
     r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
 )
-_SPACE = re.compile(r" (?!\s)")
-_WIDE = re.compile(r" \s")
 _ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
 _ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
 _OPENING = frozenset("\"«(-“'")
@@ -52,7 +50,7 @@ _SHAPE = np.dtype(
     [
         ("lexeme", "i4"), ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
         ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
-        ("joining", "?"), ("blank", "?"),
+        ("joining", "?"), ("blank", "?"), ("white", "?"), ("may_turn", "?"),
     ]
 )  # fmt: skip
 
@@ -141,10 +139,7 @@ class Lexemes:
         with self._lock:
             numbers = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
             spans = self._spans.rows.take(numbers)
-            counts = spans["count"].astype(np.int64)
-            after = np.cumsum(counts)
-            places = np.repeat(spans["first"] - (after - counts), counts) + np.arange(after[-1] if len(after) else 0)
-            return self._shapes.rows.take(self._inside.rows.take(places)), counts
+            return self._shapes.rows.take(self._inside.rows.take(_places(spans))), spans["count"]
 
     def known(self, says: Says, numbers: Ints) -> Records:
         """What `says` tells of each."""
@@ -156,7 +151,7 @@ class Lexemes:
 
     def _add_piece(self, piece: str) -> int:
         self._characters += len(piece)
-        tokens = _TOKEN.findall(f"{piece} ")
+        tokens = _TOKEN.findall(f"{_ADDRESS.sub(_blank, piece)} ")
         first = self._inside.size
         for token in tokens:
             self._inside.append(self._tokens[token])
@@ -179,7 +174,7 @@ def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
         lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
         len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
         hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
-        not shown.strip(",;"),
+        not shown.strip(",;"), not shown, word in _MAY_TURN,
     )  # fmt: skip
 
 
@@ -271,10 +266,11 @@ class Clauses(Sequence[str]):
 def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
-    pieces = [_pieces(_without_addresses(text)) for text in texts]
+    pieces = [_pieces(text) for text in texts]
     known = _lexemes()
     shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
     of = np.repeat(np.repeat(np.arange(len(texts)), [len(one) for one in pieces]), counts)
+    shapes, of = _joined_space(shapes, of)
     turning = _turning(shapes, of)
     begins, turns = _boundaries(shapes, of, turning)
     starts = begins | turns
@@ -311,16 +307,36 @@ def sentences_of(texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _without_addresses(text: str) -> str:
-    if "@" in text or "://" in text or "www." in text:
-        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
-    return text
+def _blank(address: re.Match[str]) -> str:
+    return " " * len(address[0])
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between spaces; white space after a space belongs to the piece before it."""
-    pieces = _SPACE.split(text) if _WIDE.search(text) else text.split(" ")
+    """What stands between spaces; a space follows each."""
+    pieces = text.split(" ")
     return pieces if pieces[-1] else pieces[:-1]
+
+
+def _places(spans: Records) -> Ints:
+    """Where the tokens of all pieces lie, in order: one after the other in a piece, then a leap to the next."""
+    first, count = spans["first"], spans["count"]
+    steps = np.ones(count.sum(), np.int64)
+    begins = np.cumsum(count) - count
+    steps[begins[1:]] = first[1:] - (first[:-1] + count[:-1] - 1)
+    steps[begins[:1]] = first[:1]
+    return np.cumsum(steps)
+
+
+def _joined_space(shapes: Records, of: Ints) -> tuple[Records, Ints]:
+    """White space at the beginning of a piece, and the blank left by an address, belong to the token before them."""
+    loose = shapes["white"]
+    if not loose.any():
+        return shapes, of
+    heads = np.flatnonzero(~loose | np.diff(of, prepend=-1).astype(bool))
+    joined = shapes.take(heads)
+    joined["size"] = np.add.reduceat(shapes["size"], heads)
+    joined["newline"] = np.logical_or.reduceat(shapes["newline"], heads)
+    return joined, of.take(heads)
 
 
 def _composed(text: str) -> str:
@@ -347,7 +363,8 @@ def _boundaries(shapes: Records, of: Ints, turning: Bools) -> tuple[Bools, Bools
 def _turning(shapes: Records, of: Ints) -> Bools:
     """Which tokens are words of contrast, or begin several that are one together."""
     turning = shapes["turns"].copy()
-    turning[[place for place, _, _ in _TURNS.found(shapes["word"], of)]] = True
+    begins = np.flatnonzero(shapes["may_turn"])
+    turning[[place for place, _, _ in _TURNS.found(shapes["word"], of, begins)]] = True
     return np.asarray(turning, bool)
 
 
@@ -357,17 +374,21 @@ def _named(shapes: Records, clause: Ints) -> Bools:
     named = np.zeros(len(clause), bool)
     if len(clause) < 3 or not shapes["naming"].any():
         return named
-    title, same = shapes["title"], clause[1:] == clause[:-1]
+    title, same = shapes["title"].copy(), clause[1:] == clause[:-1]
     named[1:] = title[1:] & shapes["naming"][:-1] & same
     for _ in range(3):
         named[1:] |= title[1:] & named[:-1] & same
         joined = shapes["joining"][1:-1] & named[:-2] & same[1:] & same[:-1]
         named[2:] |= title[2:] & joined
-    words = np.flatnonzero(shapes["word"])
-    last = words[np.append(clause[words[1:]] != clause[words[:-1]], True)] if len(words) else words
-    ends_so = np.zeros(int(clause[-1]) + 1, bool)
-    ends_so[clause[last[named[last]]]] = True
-    return named & ~ends_so[clause]
+    places = np.flatnonzero(named)
+    within = np.zeros(int(clause[-1]) + 1, bool)
+    within[clause.take(places)] = True
+    words = np.flatnonzero(within.take(clause) & (shapes["word"] > 0))
+    last = words[np.diff(clause.take(words), append=-1) != 0]
+    within[:] = False
+    within[clause[last[named[last]]]] = True
+    named[places[within.take(clause.take(places))]] = False
+    return named
 
 
 def in_pieces(values: Values, part: Ints, tokens: Tokens, weight: Values | None = None) -> npt.NDArray[np.float64]:
@@ -395,10 +416,12 @@ class Phrases:
             self._reach[_bucket(_joined(places[0], places[1]))] = length
             self._whole[_bucket(reduce(_joined, places))] = True
 
-    def found(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int, Any]]:
-        """(place, length, value) of each phrase that lies in one `part`."""
+    def found(
+        self, hashes: npt.NDArray[np.uint64], part: Ints, begins: Ints | None = None
+    ) -> list[tuple[int, int, Any]]:
+        """(place, length, value) of each phrase that lies in one `part`; of those that begin at `begins`, if given."""
         met, free = [], 0
-        for place, length in self._likely(hashes, part):
+        for place, length in self._likely(hashes, part, begins):
             if place < free:
                 continue
             value = self._entries.get(tuple(hashes[place : place + length].tolist()))
@@ -407,12 +430,17 @@ class Phrases:
                 free = place + length
         return met
 
-    def _likely(self, hashes: npt.NDArray[np.uint64], part: Ints) -> list[tuple[int, int]]:
+    def _likely(self, hashes: npt.NDArray[np.uint64], part: Ints, begins: Ints | None) -> list[tuple[int, int]]:
         """Places and lengths where a phrase may lie, in order, the longest first; a few lie there by chance."""
-        joined = _joined(hashes[:-1], hashes[1:])
+        if begins is None:
+            joined = _joined(hashes[:-1], hashes[1:])
+        else:
+            begins = begins[begins < len(hashes) - 1]
+            joined = _joined(hashes.take(begins), hashes.take(begins + 1))
         reach = self._reach.take(_bucket(joined))
-        places = np.flatnonzero(reach)
-        joined, reach = joined.take(places), reach.take(places)
+        likely = np.flatnonzero(reach)
+        joined, reach = joined.take(likely), reach.take(likely)
+        places = likely if begins is None else begins.take(likely)
         found = []
         for length in range(2, self._longest + 1):
             last = places + (length - 1)
@@ -440,4 +468,5 @@ def hashed(word: str) -> int:
 
 
 _TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
+_MAY_TURN = frozenset(folded(one).split()[0] for one in CONTRASTS if " " in one)
 _TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})
