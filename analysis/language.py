@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.runs import runs
-from analysis.tokens import Ints, Records, Tokens, cut
+from analysis.tokens import Bools, Ints, Records, Tokens, cut, summed
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"
@@ -56,7 +56,7 @@ _CLEAR = 1.5  # log-odds between French and English from which nothing else is a
 class _Small:
     """What one word tells of the language; `french` is the log-odds of French against English."""
 
-    dtype = np.dtype([("word", "?"), ("latin", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("french", "f4")])
+    dtype = np.dtype([("word", "?"), ("alien", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("french", "f4")])
 
     def of(self, words: Sequence[str]) -> Records:
         words = [word.replace("’", "'") for word in words]
@@ -72,7 +72,7 @@ class _Small:
         french = word in _FRENCH or word.startswith(_ELIDED)
         english = word in _ENGLISH
         # Titles and names of the other language stand in any text, its small words do not.
-        return True, latin, french, english, word in _OTHERS, 2 * odds if french or english else odds
+        return True, not latin, french, english, word in _OTHERS, 2 * odds if french or english else odds
 
 
 _SMALL = _Small()
@@ -103,17 +103,27 @@ def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "f
 def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr", "en"]]) -> list[Language]:
     """The language of each text; a `hint` of the source settles what the words leave open."""
     known = tokens.known(_SMALL)
-    of = tokens.text
-    words, latin, small_french, small_english, others, french = (
-        np.bincount(of, weights=known[name], minlength=len(tokens.texts)) for name in _SMALL.dtype.names or ()
-    )
-    # Another alphabet, or more small words of others than of French or English.
-    ours = np.maximum(small_french, small_english)
-    foreign = ((latin * 2 < words) | (others >= np.maximum(2, ours + 1))).tolist()
+    odds = summed(known["french"].astype(np.float64), tokens.text, len(tokens.texts)).tolist()
+    foreign = _foreign(known, tokens.text, len(tokens.texts))
     return [
-        OTHER if elsewhere else _decided(odds, hint, default)
-        for elsewhere, odds, hint, default in zip(foreign, french.tolist(), hints, defaults, strict=True)
+        OTHER if at in foreign else _decided(french, hint, default)
+        for at, (french, hint, default) in enumerate(zip(odds, hints, defaults, strict=True))
     ]
+
+
+def _foreign(known: Records, of: Ints, count: int) -> set[int]:
+    """The texts in another alphabet, or with more small words of others than of French or English."""
+    alien, others = _counted(known["alien"], of, count), _counted(known["other"], of, count)
+    doubtful = (alien > 0) | (others > 1)
+    ours = doubtful.take(of)  # few: the rest is counted for them alone
+    known, of = known[ours], of[ours]
+    words, french, english = (_counted(known[name], of, count) for name in ("word", "fr", "en"))
+    others_say = others >= np.maximum(2, np.maximum(french, english) + 1)
+    return set(np.flatnonzero(doubtful & ((2 * alien > words) | others_say)).tolist())
+
+
+def _counted(flags: Bools, of: Ints, count: int) -> Ints:
+    return np.bincount(of[flags], minlength=count)
 
 
 def _decided(odds: float, hint: str | None, default: Literal["fr", "en"]) -> Language:

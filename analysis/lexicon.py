@@ -96,22 +96,22 @@ class Lexicon:
         places = np.flatnonzero((known["role"] > 0) & ~tokens.named)
         known, part = known.take(places), tokens.clause.take(places)
         values = known["value"] * _changed(known, part)
-        inside = np.zeros(len(places))
+        met = self._phrases.found(known["lemma"], part)
+        inside = np.zeros(len(places), bool)
+        inside[[at for place, length, _ in met for at in range(place, place + length)]] = True
+        values[inside] = 0
         lengths = np.ones(len(tokens.lexeme), np.int64)
-        for place, length, value in self._phrases.found(known["lemma"], part):
-            values[place : place + length] = 0
+        for place, length, value in met:
             values[place] = value
-            inside[place : place + length] = 1
             first, last = places[place], places[place + length - 1]
             lengths[first : last + 1] = 0
             lengths[first] = last - first + 1
         weight = contrast(tokens)
-        told = known["role"] == _WORD
-        sums = in_pieces(values, part, tokens, weight)
+        sums = in_pieces([values], part, tokens, weight)[0]
         size = np.sqrt(sums**2 + _EVEN)
         given = np.zeros(len(tokens.lexeme))
-        given[places] = weight[part] * values / size[len(tokens.clause_text) :][tokens.clause_text[part]]
-        counts = (in_pieces(one, part, tokens) for one in (told, inside, values != 0))
+        given[places] = values * (weight / size[len(tokens.clause_text) :][tokens.clause_text]).take(part)
+        counts = in_pieces((known["role"] == _WORD, inside, values != 0), part, tokens)
         return Weighed(given, lengths, sums / size, *counts)
 
     def _lemma(self, word: str) -> str:

@@ -8,7 +8,7 @@ beside the text that holds it.
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
@@ -29,6 +29,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Records = npt.NDArray[Any]
 Values = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+Hashes = npt.NDArray[np.uint64]
 
 # Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
 _TOKEN = re.compile(
@@ -191,7 +193,7 @@ def _lexemes() -> Lexemes:
 
 @dataclass(slots=True)
 class Tokens:
-    """The tokens of `texts`, in order: the lexeme of each, and which clause holds it.
+    """The tokens of `texts`, in order: the lexeme of each, and which text and clause hold it.
 
     Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
     in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it,
@@ -201,6 +203,7 @@ class Tokens:
     texts: Sequence[str]
     lexemes: Lexemes
     lexeme: Ints
+    text: Ints
     clause: Ints
     named: Bools
     clause_text: Ints
@@ -213,11 +216,6 @@ class Tokens:
     def known(self, says: Says) -> Records:
         """What `says` tells of each token."""
         return self.lexemes.known(says, self.lexeme)
-
-    @property
-    def text(self) -> Ints:
-        """Of which text each token is."""
-        return self.clause_text[self.clause]
 
     def words_of(self, places: Ints, lengths: Ints) -> list[str]:
         """How the tokens at `places` are written, each with those that follow it up to its length; in lower case."""
@@ -241,8 +239,8 @@ class Tokens:
         text_number, clause_number = np.cumsum(kept) - 1, np.cumsum(clauses) - 1
         return Tokens(
             [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
-            self.lexemes, self.lexeme[tokens], clause_number[self.clause[tokens]], self.named[tokens],
-            text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
+            self.lexemes, self.lexeme[tokens], text_number[self.text[tokens]], clause_number[self.clause[tokens]],
+            self.named[tokens], text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
             self.turned[clauses], self.begins[clauses], self.blank[clauses],
         )  # fmt: skip
 
@@ -283,7 +281,7 @@ def cut(texts: Sequence[str]) -> Tokens:
     clause = np.cumsum(starts) - 1
     blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
     return Tokens(
-        texts, known, shapes["lexeme"].astype(np.int64), clause, _named(shapes, clause), clause_text,
+        texts, known, shapes["lexeme"].astype(np.int64), of, clause, _named(shapes, clause), clause_text,
         before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank,
     )  # fmt: skip
 
@@ -391,47 +389,60 @@ def _named(shapes: Records, clause: Ints) -> Bools:
     return named
 
 
-def in_pieces(values: Values, part: Ints, tokens: Tokens, weight: Values | None = None) -> npt.NDArray[np.float64]:
-    """Values of tokens, whose clauses are `part`, summed by clause, then by text; a clause has `weight` in its text."""
-    by_clause = np.bincount(part, weights=values, minlength=len(tokens.clause_text))
+def in_pieces(rows: Sequence[Values], part: Ints, tokens: Tokens, weight: Values | None = None) -> Floats:
+    """Rows of values of tokens, whose clauses are `part`, summed by clause, then by text, side by side; a clause has
+    `weight` in its text."""
+    by_clause = summed(np.array(rows, np.float64), part, len(tokens.clause_text))
     weighed = by_clause if weight is None else by_clause * weight
-    by_text = np.bincount(tokens.clause_text, weights=weighed, minlength=len(tokens.texts))
-    return np.concatenate((by_clause, by_text)).astype(np.float64)
+    return np.concatenate((by_clause, summed(weighed, tokens.clause_text, len(tokens.texts))), axis=1)
+
+
+def summed(values: Floats, part: Ints, count: int) -> Floats:
+    """The sums of values that lie in the same of `count` parts, along the last axis; the parts in order."""
+    sums = np.zeros((*values.shape[:-1], count))
+    first = heads(part)
+    if len(first):
+        sums[..., part[first]] = np.add.reduceat(values, first, axis=-1)
+    return sums
+
+
+def heads(part: Ints) -> Ints:
+    """Where each part begins."""
+    return np.flatnonzero(np.append(len(part) > 0, part[1:] != part[:-1]))
 
 
 class Phrases:
     """Finds runs of words in a sequence of hashes, the longest first, each word in one phrase at most.
 
-    `entries`: hashes of the words → value.
+    `entries`: hashes of the words → value. A phrase is known by one hash of theirs, which is taken for the phrase: of
+    64 bits, two in a billion billion are the same.
     """
 
     def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
-        self._entries = entries
         self._longest = max(map(len, entries), default=0)
+        self._values: dict[int, Any] = {}
         # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
         self._reach = np.zeros(1 << _BITS, np.uint8)
         self._whole = np.zeros(1 << _BITS, bool)
         for length, keys in groupby(sorted(entries, key=len), key=len):
-            places = np.array(list(keys), np.uint64).T
-            self._reach[_bucket(_joined(places[0], places[1]))] = length
-            self._whole[_bucket(reduce(_joined, places))] = True
+            ours = list(keys)
+            words = np.array(ours, np.uint64).T
+            whole = reduce(_joined, words)
+            self._reach[_bucket(_joined(words[0], words[1]))] = length
+            self._whole[_bucket(whole)] = True
+            self._values |= zip(whole.tolist(), map(entries.__getitem__, ours), strict=True)
 
-    def found(
-        self, hashes: npt.NDArray[np.uint64], part: Ints, begins: Ints | None = None
-    ) -> list[tuple[int, int, Any]]:
+    def found(self, hashes: Hashes, part: Ints, begins: Ints | None = None) -> list[tuple[int, int, Any]]:
         """(place, length, value) of each phrase that lies in one `part`; of those that begin at `begins`, if given."""
         met, free = [], 0
-        for place, length in self._likely(hashes, part, begins):
-            if place < free:
-                continue
-            value = self._entries.get(tuple(hashes[place : place + length].tolist()))
-            if value is not None:
-                met.append((place, length, value))
-                free = place + length
+        for place, shorter, key in sorted(self._likely(hashes, part, begins)):
+            if place >= free and key in self._values:
+                met.append((place, -shorter, self._values[key]))
+                free = place - shorter
         return met
 
-    def _likely(self, hashes: npt.NDArray[np.uint64], part: Ints, begins: Ints | None) -> list[tuple[int, int]]:
-        """Places and lengths where a phrase may lie, in order, the longest first; a few lie there by chance."""
+    def _likely(self, hashes: Hashes, part: Ints, begins: Ints | None) -> Iterator[tuple[int, int, int]]:
+        """Where a phrase may lie: its place, its length below zero, and its hash; a few lie there by chance."""
         if begins is None:
             joined = _joined(hashes[:-1], hashes[1:])
         else:
@@ -441,7 +452,6 @@ class Phrases:
         likely = np.flatnonzero(reach)
         joined, reach = joined.take(likely), reach.take(likely)
         places = likely if begins is None else begins.take(likely)
-        found = []
         for length in range(2, self._longest + 1):
             last = places + (length - 1)
             kept = np.flatnonzero((reach >= length) & (last < len(part)))
@@ -449,16 +459,15 @@ class Phrases:
             places, joined, reach = places.take(kept), joined.take(kept), reach.take(kept)
             if length > 2:
                 joined = _joined(joined, hashes.take(last.take(kept)))
-            whole = places[self._whole.take(_bucket(joined))]
-            found += [(place, -length) for place in whole.tolist()]
-        return [(place, -length) for place, length in sorted(found)]
+            whole = np.flatnonzero(self._whole.take(_bucket(joined)))
+            yield from zip(places[whole].tolist(), [-length] * len(whole), joined[whole].tolist(), strict=True)
 
 
-def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _joined(first: Hashes, second: Hashes) -> Hashes:
     return first * np.uint64(31) + second
 
 
-def _bucket(joined: npt.NDArray[np.uint64]) -> Ints:
+def _bucket(joined: Hashes) -> Ints:
     return (joined >> np.uint64(64 - _BITS)).astype(np.int64)
 
 

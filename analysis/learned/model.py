@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Records, Tokens, Values, hashed, in_pieces
+from analysis.tokens import Ints, Records, Tokens, Values, hashed, heads, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -103,16 +103,13 @@ class Model:
     def _sums(self, tokens: Tokens) -> _Sums:
         places, known = self.seen(tokens)
         part = tokens.clause.take(places)
-        pieces = np.tile(self._bias, (len(tokens.clause_text) + len(tokens.texts), 1)).astype(np.float64)
-        given = np.zeros(len(places))
+        words, spelt = self._gained(known, part), _spelt(known)
         weight = contrast(tokens)
-        for scale, (happy, unhappy, count, apart) in zip(
-            self._scales, (self._gained(known, part), _spelt(known)), strict=True
-        ):
-            summed = np.stack([in_pieces(one, part, tokens, weight) for one in (happy, unhappy, count)])
-            share = scale / np.sqrt(np.maximum(1, summed[2]))
-            pieces += (summed[:2] * share).T
-            given += weight[part] * apart * share[len(tokens.clause_text) :][tokens.clause_text[part]]
+        sums = in_pieces((*words[:3], *spelt[:3]), part, tokens, weight).reshape(2, 3, -1)
+        shares = self._scales[:, None] / np.sqrt(np.maximum(1, sums[:, 2]))
+        pieces = self._bias + (sums[:, :2] * shares[:, None]).sum(axis=0).T
+        in_text = weight * shares[:, len(tokens.clause_text) :][:, tokens.clause_text]
+        given = sum(apart * share.take(part) for apart, share in zip((words[3], spelt[3]), in_text, strict=True))
         return _Sums(pieces, places, given * known["tells"])
 
     def _gained(self, known: Records, part: Ints) -> tuple[Values, Values, Values, Values]:
@@ -169,18 +166,20 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
 def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> list[Because]:
     """For each text what weighed most: the sequences that end in a word, its characters, and what the lexicon says; the
     words of an expression are told together."""
-    heads = np.flatnonzero(weighed.lengths)
+    told = np.flatnonzero(weighed.lengths)
     weights = weighed.given * trust.take(tokens.text)
     weights[sums.places] += sums.given
-    weights = np.add.reduceat(weights, heads) if len(heads) else weights
-    of, sizes = tokens.text.take(heads), np.abs(weights)
-    strongest = np.zeros(len(tokens.texts))
-    np.maximum.at(strongest, of, sizes)
-    telling = np.flatnonzero(sizes >= np.maximum(_LEAST, _FAINT * strongest.take(of)))
-    weights, heads, of = weights.take(telling), heads.take(telling), of.take(telling)
+    weights = np.add.reduceat(weights, told) if len(told) else weights
+    of, sizes = tokens.text.take(told), np.abs(weights)
+    first = heads(of)
+    least = np.zeros(len(tokens.texts))
+    if len(first):
+        least[of[first]] = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
+    telling = np.flatnonzero(sizes >= least.take(of))
+    weights, told, of = weights.take(telling), told.take(telling), of.take(telling)
     order = np.lexsort((-np.abs(weights), of))
     edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
-    words = tokens.words_of(heads[order], weighed.lengths[heads[order]])
+    words = tokens.words_of(told[order], weighed.lengths[told[order]])
     pairs = list(zip(words, np.tanh(weights[order] / _EVEN).round(2).tolist(), strict=True))
     return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
 

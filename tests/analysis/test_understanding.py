@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analysis import evaluation, language, reading, sentiment
 from analysis import tokens as tokens_module
 from analysis.learned import features, labelled, train
-from analysis.learned.model import shipped
+from analysis.learned.model import Model, shipped
 from analysis.lexicon import Lexicon
 from analysis.tokens import cut
 from tests.pipeline import SHARED
@@ -101,14 +101,14 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
         assert "".join(text[start:stop] for start, stop in spans) == text
     for at in range(len(texts)):
         kept = np.arange(len(texts)) == at
-        assert tokens.only(kept).clauses() == cut([texts[at]]).clauses()
+        assert list(tokens.only(kept).clauses()) == list(cut([texts[at]]).clauses())
 
 
 @given(st.text(st.sampled_from("aé.,!:)'’ \n\t\xa0\u3000-<3@w/"), max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_a_text_cut_by_its_spaces_has_the_tokens_of_the_whole(text):
     tokens = cut([text])
-    whole = tokens_module._TOKEN.findall(tokens_module._without_addresses(tokens.texts[0]))
+    whole = tokens_module._TOKEN.findall(tokens_module._ADDRESS.sub(tokens_module._blank, tokens.texts[0]))
     assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole]
 
 
@@ -144,10 +144,26 @@ def test_many_threads_read_as_one():
 def test_features_lie_within_their_tables(text):
     tokens = cut([text, "bon pain"])
     known = tokens.known(shipped("fr"))
-    for words, bucket in features.sequences(known["hash"], known["denies"], tokens.clause):
-        assert {len(places) for places in words} == {len(bucket)}
-        assert bucket.max(initial=0) < 1 << features.WORD_BITS
+    found = [
+        *features.sequences(known["hash"], tokens.clause),
+        *features.denied(known["hash"], known["denies"], tokens.clause),
+    ]
+    for places, buckets in found:
+        assert len(places) == len(buckets)
+        assert buckets.max(initial=0) < 1 << features.WORD_BITS
     assert features.runs([features.normal(text, "fr")])[1].max(initial=0) < 1 << features.CHARACTER_BITS
+
+
+def test_the_model_sums_what_training_counts():
+    texts = ["Pas un mot aimable, jamais un merci. Rien de bon !", "Jamais, jamais plus", "Bon"]
+    chance = np.random.default_rng(7)
+    kinds = {"words": features.WORD_BITS, "runs": features.CHARACTER_BITS}
+    tables = {name: chance.integers(-127, 128, (2, 1 << bits), np.int8) for name, bits in kinds.items()}
+    counted = zip(train._counted(texts, "fr"), tables.values(), strict=True)
+    meant = sum(counts @ table.T.astype(float) / np.sqrt(counts.sum(axis=1)) for counts, table in counted)
+    tokens = cut(texts)
+    pieces = Model("fr", train._blank() | tables)._sums(tokens).pieces
+    assert np.allclose(pieces[len(tokens.clause_text) :], meant, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
