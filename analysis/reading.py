@@ -11,7 +11,7 @@ from analysis.lexicon import Because
 from analysis.sentiment import Label
 from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
-from analysis.wishes import Wish, cues, each_once, wishes_of
+from analysis.wishes import Wish, each_once, wishes
 
 ANALYSER = "learned-7"
 _MIXED = 0.3
@@ -90,8 +90,7 @@ def _read(
     named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
     clauses, told = tokens.clauses(), _told(tokens)
     edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
-    wishing = cues(tongue).held(tokens)
-    made = {at: found for at in told if wishing[at] and (found := wishes_of(clauses[at], tongue))}
+    made = wishes(tokens, told, tongue)
     for at in made:
         scores[at] = _asked_for(scores[at])
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):

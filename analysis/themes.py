@@ -31,6 +31,7 @@ TRADES = {
     "47.91": "online_shop", "41": "craftsman", "42": "craftsman", "43": "craftsman", "25": "craftsman",
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
+_ORDER = {theme: number for number, theme in enumerate(THEMES)}
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
 
 
@@ -152,15 +153,14 @@ def opinions(
     `clauses` are the numbers of its own among `scores`, `named` and `words`. `stars` (-1 to 1), where the customer gave
     a rating, weighs as much as the words.
     """
-    every = 0
+    naming: dict[str, list[int]] = {}
     for at in clauses:
-        every |= named[at]
-    if not every:
-        return (_opinion(GENERAL, clauses, scores, words, stars),) if clauses else ()
-    return tuple(
-        _opinion(theme, [at for at in clauses if named[at] & _FLAGS[theme]], scores, words, stars)
-        for theme in themes_of(every)
+        for theme in themes_of(named[at]):
+            naming.setdefault(theme, []).append(at)
+    every = (
+        sorted(naming.items(), key=lambda pair: _ORDER[pair[0]]) if naming else [(GENERAL, clauses)] if clauses else []
     )
+    return tuple(_opinion(theme, ours, scores, words, stars) for theme, ours in every)
 
 
 def _opinion(

@@ -6,21 +6,26 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, cycle
 from typing import Any
 
 import numpy as np
 
 from analysis.language import SMALL_WORDS
-from analysis.tokens import Records, Tokens
+from analysis.tokens import Records, Tokens, heads
 from analysis.words import folded, shortened, without_turn
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")
 OTHER = "other"
 _REACH = 6  # words between a cue and what it is about
 _BETWEEN = re.compile(r"[^a-z0-9&]+")
-# The bits of the phrases that ask, of those that lack something, and of those that name it.
-_ASKS, _LACKS, _NAMED = range(32), range(32, 44), range(44, 64)
+# The bits of the phrases that wish, that ask for one thing, that lack something, and that name each thing.
+_BITS = {"wishing": range(16), "asking": range(16, 32), "missing": range(32, 44)} | {
+    request: range(first, first + 4) for request, first in zip(REQUESTS, range(44, 64, 4), strict=True)
+}
+_MASKS = {kind: sum(1 << bit for bit in bits) for kind, bits in _BITS.items()}
+_ASKS, _LACKS = _MASKS["wishing"] | _MASKS["asking"], _MASKS["missing"]
+_NAMES = sum(_MASKS[request] for request in REQUESTS)
 
 _Masks = tuple[int, int]
 
@@ -56,12 +61,11 @@ class Cues:
         self._words: dict[str, _Masks] = {}
         self._stems: dict[str, _Masks] = {}
         given = _given(language)
-        asks = (given["wishing"], *(given[request].get("asks", []) for request in REQUESTS))
-        lacks = (given["hinting"], given["lacking"])
-        named = (given[request]["about"] for request in REQUESTS)
-        for phrases, bits in ((asks, _ASKS), (lacks, _LACKS), (named, _NAMED)):
-            for number, phrase in enumerate(chain(*phrases)):
-                self._note(_rarest(phrase, language), 1 << bits[number % len(bits)])
+        asks = chain.from_iterable(given[request].get("asks", []) for request in REQUESTS)
+        phrases = {"wishing": given["wishing"], "asking": asks, "missing": [*given["hinting"], *given["lacking"]]}
+        for kind, ours in (phrases | {request: given[request]["about"] for request in REQUESTS}).items():
+            for bit, phrase in zip(cycle(_BITS[kind]), ours, strict=False):
+                self._note(_rarest(phrase, language), 1 << bit)
 
     def _note(self, words: Sequence[str], bit: int) -> None:
         for word, masks in ((words[0], (bit, 0)), (words[-1], (0, bit))):
@@ -74,30 +78,26 @@ class Cues:
 
     def _of(self, word: str) -> _Masks:
         masks = (0, 0)
-        for part in _BETWEEN.split(folded(word)):
+        for part in _plain(word).split():
             masks = _either(masks, self._words.get(part, (0, 0)))
             for stem, theirs in self._stems.items():
                 masks = _either(masks, theirs) if part.startswith(stem) else masks
         return masks
 
-    def held(self, tokens: Tokens) -> list[bool]:
-        """Whether each clause may ask for something: the few that do are read word by word."""
+    def held(self, tokens: Tokens) -> list[int]:
+        """The phrases that each clause may hold; 0 for the many that ask for nothing by them."""
         if not len(tokens.clause):
             return []
         known = tokens.known(self)
-        first = np.flatnonzero(np.diff(tokens.clause, prepend=-1))
+        first = heads(tokens.clause)
         phrases = np.bitwise_or.reduceat(known["rarest"], first) & np.bitwise_or.reduceat(known["second"], first)
-        asks, lacks, named = ((phrases & _mask(bits)) > 0 for bits in (_ASKS, _LACKS, _NAMED))
-        held: list[bool] = (asks | lacks & named).tolist()
+        asks, lacks, names = (phrases & np.uint64(mask) > 0 for mask in (_ASKS, _LACKS, _NAMES))
+        held: list[int] = (phrases * (asks | lacks & names)).tolist()
         return held
 
 
 def _either(one: _Masks, other: _Masks) -> _Masks:
     return one[0] | other[0], one[1] | other[1]
-
-
-def _mask(bits: range) -> np.uint64:
-    return np.uint64(sum(1 << bit for bit in bits))
 
 
 def _rarest(phrase: str, language: str) -> list[str]:
@@ -113,9 +113,19 @@ def cues(language: str) -> Cues:
     return Cues(language)
 
 
-def wishes_of(clause: str, language: str) -> list[Wish]:
-    """What one clause asks for."""
-    return [Wish(request, shortened(without_turn(clause))) for request in _requests(clause, language)]
+def wishes(tokens: Tokens, clauses: Sequence[int], language: str) -> dict[int, list[Wish]]:
+    """What those of `clauses` ask for that do, by their numbers."""
+    held = cues(language).held(tokens)
+    asking = [at for at in clauses if held[at]]
+    edges = zip(*(np.searchsorted(tokens.clause, asking, side).tolist() for side in ("left", "right")), strict=True)
+    written, words, made = tokens.clauses(), tokens.lexemes.words, {}
+    for at, (first, last) in zip(asking, edges, strict=True):
+        said = filter(None, [_plain(words[one]) for one in tokens.lexeme[first:last].tolist()])
+        requests = _requests(f" {' '.join(said)} ", held[at], language)
+        if requests:
+            quote = shortened(without_turn(written[at]))
+            made[at] = [Wish(request, quote) for request in requests]
+    return made
 
 
 def each_once(made: Iterable[Wish]) -> tuple[Wish, ...]:
@@ -126,19 +136,20 @@ def each_once(made: Iterable[Wish]) -> tuple[Wish, ...]:
     return tuple(found.values())
 
 
-def _requests(clause: str, language: str) -> list[str]:
+def _requests(words: str, held: int, language: str) -> list[str]:
+    """What words ask for, with a space around each; of the phrases that they may hold."""
     phrases = _phrases(language)
-    words = f" {_BETWEEN.sub(' ', folded(clause)).strip()} "
-    wished = list(phrases.wishing.finditer(words))
-    hints = [*wished, *phrases.missing.finditer(words)]
-    asked = phrases.asking.search(words)
-    if not (hints or asked) or phrases.never.search(words):
+    wished = list(phrases.wishing.finditer(words)) if held & _MASKS["wishing"] else []
+    missing = list(phrases.missing.finditer(words)) if held & _LACKS else []
+    asked = held & _MASKS["asking"] and phrases.asking.search(words)
+    if not (wished or missing or asked) or phrases.never.search(words):
         return []
+    hints = [*wished, *missing]
     named = [
         request
         for request in REQUESTS
         if (asked and phrases.asks[request].search(words))
-        or (hints and _near(hints, list(phrases.about[request].finditer(words)), words))
+        or (hints and held & _MASKS[request] and _near(hints, list(phrases.about[request].finditer(words)), words))
     ]
     return named or ([OTHER] if wished else [])
 
@@ -150,6 +161,12 @@ def _near(cues: Sequence[re.Match[str]], named: Sequence[re.Match[str]], words: 
         for cue in cues
         for thing in named
     )
+
+
+@lru_cache(maxsize=30_000)
+def _plain(word: str) -> str:
+    """A word as phrases are written: "don't" is "don t"."""
+    return _BETWEEN.sub(" ", folded(word)).strip()
 
 
 @lru_cache(maxsize=2)

@@ -1,5 +1,6 @@
 """What customers ask for is told apart from what they complain of and praise."""
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from analysis import wishes as module
 from analysis.reading import read
 from analysis.tokens import cut
-from analysis.wishes import REQUESTS, Wish, cues, each_once, wishes_of
+from analysis.wishes import REQUESTS, Wish, cues, each_once, wishes
 
 CASES = [
     [part.strip() for part in line.split("|")]
@@ -17,7 +18,8 @@ CASES = [
 
 
 def _made(text: str, language: str) -> tuple[Wish, ...]:
-    return each_once(wish for clause in cut([text]).clauses() for wish in wishes_of(clause, language))
+    tokens = cut([text])
+    return each_once(chain.from_iterable(wishes(tokens, range(len(tokens.clause_text)), language).values()))
 
 
 @pytest.mark.parametrize(("request_meant", "language", "text"), CASES)
