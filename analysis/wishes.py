@@ -38,16 +38,6 @@ class Wish:
     quote: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrases:
-    wishing: re.Pattern[str]
-    missing: re.Pattern[str]
-    never: re.Pattern[str]
-    about: dict[str, re.Pattern[str]]
-    asks: dict[str, re.Pattern[str]]
-    asking: re.Pattern[str]
-
-
 class Cues:
     """Which words a clause that asks for something must hold: of each phrase, its two rarest.
 
@@ -60,12 +50,9 @@ class Cues:
     def __init__(self, language: str) -> None:
         self._words: dict[str, _Masks] = {}
         self._stems: dict[str, _Masks] = {}
-        given = _given(language)
-        asks = chain.from_iterable(given[request].get("asks", []) for request in REQUESTS)
-        phrases = {"wishing": given["wishing"], "asking": asks, "missing": [*given["hinting"], *given["lacking"]]}
-        for kind, ours in (phrases | {request: given[request]["about"] for request in REQUESTS}).items():
-            for bit, phrase in zip(cycle(_BITS[kind]), ours, strict=False):
-                self._note(_rarest(phrase, language), 1 << bit)
+        for phrases in _phrases(language).values():
+            for bit, phrase in phrases:
+                self._note(_rarest(phrase, language), bit)
 
     def _note(self, words: Sequence[str], bit: int) -> None:
         for word, masks in ((words[0], (bit, 0)), (words[-1], (0, bit))):
@@ -138,20 +125,21 @@ def each_once(made: Iterable[Wish]) -> tuple[Wish, ...]:
 
 def _requests(words: str, held: int, language: str) -> list[str]:
     """What words ask for, with a space around each; of the phrases that they may hold."""
-    phrases = _phrases(language)
-    wished = list(phrases.wishing.finditer(words)) if held & _MASKS["wishing"] else []
-    missing = list(phrases.missing.finditer(words)) if held & _LACKS else []
-    asked = held & _MASKS["asking"] and phrases.asking.search(words)
-    if not (wished or missing or asked) or phrases.never.search(words):
-        return []
-    hints = [*wished, *missing]
+
+    def said(kind: str) -> list[re.Match[str]]:
+        bits = held & _MASKS[kind]
+        return list(_any_of(language, kind, bits).finditer(words)) if bits else []
+
+    wished, asked = said("wishing"), said("asking")
+    hints = [*wished, *said("missing")]
     named = [
         request
         for request in REQUESTS
-        if (asked and phrases.asks[request].search(words))
-        or (hints and held & _MASKS[request] and _near(hints, list(phrases.about[request].finditer(words)), words))
+        if (asked and _asks(language, request).search(words)) or (hints and _near(hints, said(request), words))
     ]
-    return named or ([OTHER] if wished else [])
+    if not (named or wished) or _never(language).search(words):
+        return []
+    return named or [OTHER]
 
 
 def _near(cues: Sequence[re.Match[str]], named: Sequence[re.Match[str]], words: str) -> bool:
@@ -169,27 +157,44 @@ def _plain(word: str) -> str:
     return _BETWEEN.sub(" ", folded(word)).strip()
 
 
+@lru_cache(maxsize=2_000)
+def _any_of(language: str, kind: str, bits: int) -> re.Pattern[str]:
+    """Finds the phrases of one kind that have these bits."""
+    return _finding([phrase for bit, phrase in _phrases(language)[kind] if bit & bits])
+
+
 @lru_cache(maxsize=2)
-def _phrases(language: str) -> _Phrases:
-    given = _given(language)
-    return _Phrases(
-        wishing=_any_of(given["wishing"]),
-        missing=_any_of([*given["hinting"], *given["lacking"]]),
-        never=_any_of(given["never"]),
-        about={request: _any_of(given[request]["about"]) for request in REQUESTS},
-        asks={request: _any_of(given[request].get("asks", [])) for request in REQUESTS},
-        asking=_any_of([phrase for request in REQUESTS for phrase in given[request].get("asks", [])]),
-    )
+def _never(language: str) -> re.Pattern[str]:
+    return _finding(_given(language)["never"])
 
 
-def _given(language: str) -> dict[str, Any]:
-    return tomllib.loads(files("analysis").joinpath("lexicons", f"wishes_{language}.toml").read_text(encoding="utf-8"))
+@lru_cache(maxsize=16)
+def _asks(language: str, request: str) -> re.Pattern[str]:
+    return _finding(_given(language)[request].get("asks", []))
 
 
-def _any_of(phrases: Collection[str]) -> re.Pattern[str]:
+def _finding(phrases: Collection[str]) -> re.Pattern[str]:
     r"""`*` stands for up to three words, `+` for any ending."""
     ways = (
         re.escape(phrase).replace(r"\ \*", r" (?:\S+ ){0,3}").replace(r"\+", r"\w*").replace(r"\ ", " ")
         for phrase in phrases
     )
     return re.compile(f" (?:{'|'.join(ways)}) " if phrases else r"(?!)")
+
+
+@lru_cache(maxsize=2)
+def _phrases(language: str) -> dict[str, list[tuple[int, str]]]:
+    """The phrases of each kind, with their bits."""
+    given = _given(language)
+    asks = chain.from_iterable(given[request].get("asks", []) for request in REQUESTS)
+    kinds = {"wishing": given["wishing"], "asking": asks, "missing": [*given["hinting"], *given["lacking"]]}
+    kinds |= {request: given[request]["about"] for request in REQUESTS}
+    return {
+        kind: [(1 << bit, phrase) for bit, phrase in zip(cycle(_BITS[kind]), phrases, strict=False)]
+        for kind, phrases in kinds.items()
+    }
+
+
+@lru_cache(maxsize=2)
+def _given(language: str) -> dict[str, Any]:
+    return tomllib.loads(files("analysis").joinpath("lexicons", f"wishes_{language}.toml").read_text(encoding="utf-8"))
