@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.runs import runs
-from analysis.tokens import Bools, Ints, Records, Tokens, cut, summed
+from analysis.tokens import Bools, Ints, Records, Rows, Tokens, cut, summed
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"
@@ -111,12 +111,12 @@ def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr",
     ]
 
 
-def _foreign(known: Records, of: Ints, count: int) -> set[int]:
+def _foreign(known: Rows, of: Ints, count: int) -> set[int]:
     """The texts in another alphabet, or with more small words of others than of French or English."""
     alien, others = _counted(known["alien"], of, count), _counted(known["other"], of, count)
     doubtful = (alien > 0) | (others > 1)
-    ours = doubtful.take(of)  # few: the rest is counted for them alone
-    known, of = known[ours], of[ours]
+    ours = np.flatnonzero(doubtful.take(of))  # few: the rest is counted for them alone
+    known, of = known.take(ours), of.take(ours)
     words, french, english = (_counted(known[name], of, count) for name in ("word", "fr", "en"))
     others_say = others >= np.maximum(2, np.maximum(french, english) + 1)
     return set(np.flatnonzero(doubtful & ((2 * alien > words) | others_say)).tolist())

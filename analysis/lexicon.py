@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from analysis.tokens import Ints, Phrases, Records, Tokens, cut, hashed, in_pieces
+from analysis.tokens import Ints, Phrases, Records, Rows, Tokens, cut, hashed, in_pieces
 from analysis.words import bare, folded, lemma
 
 Because = tuple[tuple[str, float], ...]
@@ -126,16 +126,16 @@ class Lexicon:
         return tuple(hashed(one) for at, one in enumerate(lemmas) if at not in helping)
 
 
-def _changed(known: Records, part: Ints) -> Floats:
+def _changed(known: Rows, part: Ints) -> Floats:
     """How the words before each change it."""
     factor = np.ones(len(part))
     denied = np.zeros(len(part), bool)
     reached = np.ones(len(part), bool)
-    barrier = (known["role"] == _STOP) | known["turns"]
+    barrier, denies = (known["role"] == _STOP) | known["turns"], known["denies"]
     for back in range(1, _REACH + 1):
         reached[:back] = False
         reached[back:] &= (part[back:] == part[:-back]) & ~barrier[:-back]
-        denied[back:] |= reached[back:] & known["denies"][:-back]
+        denied[back:] |= reached[back:] & denies[:-back]
         if back == 1:
             near = reached[1:]
             factor[1:][near & known["stronger"][:-1]] = _STRONGER

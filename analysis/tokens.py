@@ -8,7 +8,7 @@ beside the text that holds it.
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
@@ -50,7 +50,7 @@ _JOINING = frozenset("et de du des la le les and of the &".split())
 
 _SHAPE = np.dtype(
     [
-        ("lexeme", "i4"), ("size", "i4"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
+        ("lexeme", "i8"), ("size", "i8"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
         ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
         ("joining", "?"), ("blank", "?"), ("white", "?"), ("may_turn", "?"),
     ]
@@ -66,28 +66,69 @@ class Says(Protocol):
         """The records of words in lower case, without the space after them."""
 
 
+class Rows:
+    """Some rows of a table, a column each time one asks; shape (rows,)."""
+
+    def __init__(self, columns: Mapping[str, Values], numbers: Ints) -> None:
+        self._columns, self._numbers = columns, numbers
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name].take(self._numbers)
+
+    def take(self, places: Ints) -> "Rows":
+        """Those at `places`."""
+        return Rows(self._columns, self._numbers.take(places))
+
+
+class Table:
+    """Rows by their number, kept by column: what is read of many rows is a field or two."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._columns = {name: np.zeros(1024, dtype[name]) for name in dtype.names or ()}
+        self._room, self.size = 1024, 0
+
+    def at(self, numbers: Ints) -> Rows:
+        return Rows(self._columns, numbers)
+
+    def append(self, *row: Any) -> int:
+        """The number of the new row."""
+        self._make_room(self.size + 1)
+        for column, value in zip(self._columns.values(), row, strict=True):
+            column[self.size] = value
+        self.size += 1
+        return self.size - 1
+
+    def put(self, numbers: Ints, records: Records) -> None:
+        self._make_room(int(numbers.max()) + 1)
+        for name, column in self._columns.items():
+            column[numbers] = records[name]
+
+    def _make_room(self, size: int) -> None:
+        if size > self._room:
+            self._room = 2 * size
+            self._columns = {
+                name: np.concatenate((column, np.zeros(self._room - len(column), column.dtype)))
+                for name, column in self._columns.items()
+            }
+
+
 class Column:
     """What `Says` tells of each lexeme, worked out when a text first holds it."""
 
     def __init__(self, says: Says, words: Sequence[str]) -> None:
         self._says, self._words = says, words
-        self._records = np.zeros(0, says.dtype)
+        self._table = Table(says.dtype)
         self._known = np.zeros(0, bool)
 
-    def at(self, lexemes: Ints) -> Records:
+    def at(self, lexemes: Ints) -> Rows:
         if len(self._known) < len(self._words):
-            self._grow(2 * len(self._words))
+            self._known = np.append(self._known, np.zeros(len(self._words), bool))
         known = self._known.take(lexemes)
         if not known.all():
             new = np.unique(lexemes[~known])
-            self._records[new] = self._says.of([self._words[one] for one in new.tolist()])
+            self._table.put(new, self._says.of([self._words[one] for one in new.tolist()]))
             self._known[new] = True
-        return self._records.take(lexemes)
-
-    def _grow(self, size: int) -> None:
-        more = size - len(self._known)
-        self._records = np.concatenate((self._records, np.zeros(more, self._says.dtype)))
-        self._known = np.concatenate((self._known, np.zeros(more, bool)))
+        return self._table.at(lexemes)
 
 
 class _Numbers(dict[str, int]):
@@ -97,22 +138,6 @@ class _Numbers(dict[str, int]):
     def __missing__(self, token: str) -> int:
         number = self[token] = self._add(token)
         return number
-
-
-class _Rows:
-    """An array that grows at its end."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.rows: Records = np.zeros(1024, dtype)
-        self.size = 0
-
-    def append(self, row: Any) -> int:
-        """Where it now lies."""
-        if self.size == len(self.rows):
-            self.rows = np.concatenate((self.rows, np.zeros_like(self.rows)))
-        self.rows[self.size] = row
-        self.size += 1
-        return self.size - 1
 
 
 class Lexemes:
@@ -127,23 +152,24 @@ class Lexemes:
         self._tokens = _Numbers(self._add)
         self._pieces = _Numbers(self._add_piece)
         self._columns: dict[Says, Column] = {}
-        self._shapes = _Rows(_SHAPE)
-        self._inside = _Rows(np.dtype("i4"))  # the tokens of all pieces, one after the other
-        self._spans = _Rows(np.dtype([("first", "i4"), ("count", "i4")]))
+        self._shapes = Table(_SHAPE)
+        self._inside = Table(np.dtype([("token", "i8")]))  # the tokens of all pieces, one after the other
+        self._spans = Table(np.dtype([("first", "i8"), ("count", "i8")]))
         self._lock = threading.RLock()
 
     @property
     def is_full(self) -> bool:
         return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
 
-    def shapes(self, pieces: Sequence[str]) -> tuple[Records, Ints]:
+    def shapes(self, pieces: Sequence[str]) -> tuple[Rows, Ints]:
         """The shapes of the tokens of all `pieces`, a space after each, and how many tokens each holds."""
         with self._lock:
             numbers = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
-            spans = self._spans.rows.take(numbers)
-            return self._shapes.rows.take(self._inside.rows.take(_places(spans))), spans["count"]
+            spans = self._spans.at(numbers)
+            counts = spans["count"]
+            return self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"]), counts
 
-    def known(self, says: Says, numbers: Ints) -> Records:
+    def known(self, says: Says, numbers: Ints) -> Rows:
         """What `says` tells of each."""
         with self._lock:
             column = self._columns.get(says)
@@ -157,11 +183,11 @@ class Lexemes:
         first = self._inside.size
         for token in tokens:
             self._inside.append(self._tokens[token])
-        return self._spans.append((first, len(tokens)))
+        return self._spans.append(first, len(tokens))
 
     def _add(self, token: str) -> int:
         shown = token.rstrip()
-        return self._shapes.append(_shape(token, shown, self._lexemes[shown.lower()]))
+        return self._shapes.append(*_shape(token, shown, self._lexemes[shown.lower()]))
 
     def _add_word(self, word: str) -> int:
         self.words.append(word)
@@ -213,7 +239,7 @@ class Tokens:
     begins: Bools
     blank: Bools
 
-    def known(self, says: Says) -> Records:
+    def known(self, says: Says) -> Rows:
         """What `says` tells of each token."""
         return self.lexemes.known(says, self.lexeme)
 
@@ -268,20 +294,26 @@ def cut(texts: Sequence[str]) -> Tokens:
     known = _lexemes()
     shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
     of = np.repeat(np.repeat(np.arange(len(texts)), [len(one) for one in pieces]), counts)
-    shapes, of = _joined_space(shapes, of)
+    # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
+    loose = shapes["white"]
+    own = np.flatnonzero(~loose | (np.diff(of, prepend=-1) > 0))
+    size, newline = shapes["size"], shapes["newline"]
+    if len(own) < len(of):
+        shapes, of = shapes.take(own), of.take(own)
+        size, newline = np.add.reduceat(size, own), np.logical_or.reduceat(newline, own)
     turning = _turning(shapes, of)
-    begins, turns = _boundaries(shapes, of, turning)
+    begins, turns = _boundaries(shapes, newline, of, turning)
     starts = begins | turns
     first = np.flatnonzero(starts)
     clause_text = of[first]
-    after = np.cumsum(shapes["size"])
-    before = after - shapes["size"]
+    after = np.cumsum(size)
+    before = after - size
     base = np.append(before, 0)[np.searchsorted(of, np.arange(len(texts)))]
     stops = np.append(before[first[1:]], after[-1:])
     clause = np.cumsum(starts) - 1
     blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
     return Tokens(
-        texts, known, shapes["lexeme"].astype(np.int64), of, clause, _named(shapes, clause), clause_text,
+        texts, known, shapes["lexeme"], of, clause, _named(shapes, clause), clause_text,
         before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank,
     )  # fmt: skip
 
@@ -315,9 +347,12 @@ def _pieces(text: str) -> list[str]:
     return pieces if pieces[-1] else pieces[:-1]
 
 
-def _places(spans: Records) -> Ints:
+def _composed(text: str) -> str:
+    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _places(first: Ints, count: Ints) -> Ints:
     """Where the tokens of all pieces lie, in order: one after the other in a piece, then a leap to the next."""
-    first, count = spans["first"], spans["count"]
     steps = np.ones(count.sum(), np.int64)
     begins = np.cumsum(count) - count
     steps[begins[1:]] = first[1:] - (first[:-1] + count[:-1] - 1)
@@ -325,59 +360,43 @@ def _places(spans: Records) -> Ints:
     return np.cumsum(steps)
 
 
-def _joined_space(shapes: Records, of: Ints) -> tuple[Records, Ints]:
-    """White space at the beginning of a piece, and the blank left by an address, belong to the token before them."""
-    loose = shapes["white"]
-    if not loose.any():
-        return shapes, of
-    heads = np.flatnonzero(~loose | np.diff(of, prepend=-1).astype(bool))
-    joined = shapes.take(heads)
-    joined["size"] = np.add.reduceat(shapes["size"], heads)
-    joined["newline"] = np.logical_or.reduceat(shapes["newline"], heads)
-    return joined, of.take(heads)
-
-
-def _composed(text: str) -> str:
-    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
-
-
-def _boundaries(shapes: Records, of: Ints, turning: Bools) -> tuple[Bools, Bools]:
+def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple[Bools, Bools]:
     """Before which tokens a sentence begins, and before which a sentence turns."""
     begins = np.ones(len(of), bool)
     begins[1:] = of[1:] != of[:-1]
-    ends, surely = shapes["ends"].copy(), shapes["surely"].copy()
+    ends, surely, spaced = shapes["ends"], shapes["surely"], shapes["spaced"][:-1]
+    closed = shapes["closes"][1:] & ~spaced
     for _ in range(2):  # "Merci !")
-        closed = shapes["closes"][1:] & ~shapes["spaced"][:-1]
         ends[1:] |= closed & ends[:-1]
         surely[1:] |= closed & surely[:-1]
-    spaced, opens = shapes["spaced"][:-1], shapes["opens"][1:]
-    ended = shapes["newline"][:-1] | (spaced & ends[:-1] & (opens | surely[:-1]))
+    ended = newline[:-1] | (spaced & ends[:-1] & (shapes["opens"][1:] | surely[:-1]))
     turns = np.zeros(len(of), bool)
     turns[1:] = spaced & turning[1:] & ~begins[1:]
     begins[1:] |= ended
     return begins, turns & ~begins
 
 
-def _turning(shapes: Records, of: Ints) -> Bools:
+def _turning(shapes: Rows, of: Ints) -> Bools:
     """Which tokens are words of contrast, or begin several that are one together."""
-    turning = shapes["turns"].copy()
+    turning: Bools = shapes["turns"]
     begins = np.flatnonzero(shapes["may_turn"])
-    turning[[place for place, _, _ in _TURNS.found(shapes["word"], of, begins)]] = True
-    return np.asarray(turning, bool)
+    if len(begins):
+        turning[[place for place, _, _ in _TURNS.found(shapes["word"], of, begins)]] = True
+    return turning
 
 
-def _named(shapes: Records, clause: Ints) -> Bools:
+def _named(shapes: Rows, clause: Ints) -> Bools:
     """The words in capitals that follow what a name follows: "le salon Belle et Zen". Not at the end of a clause, where
     "Hôtel Superbe" is a judgement."""
     named = np.zeros(len(clause), bool)
-    if len(clause) < 3 or not shapes["naming"].any():
-        return named
-    title, same = shapes["title"].copy(), clause[1:] == clause[:-1]
+    title, same = shapes["title"], clause[1:] == clause[:-1]
     named[1:] = title[1:] & shapes["naming"][:-1] & same
+    if not named.any():
+        return named
+    joined = shapes["joining"][1:-1] & same[1:] & same[:-1]
     for _ in range(3):
         named[1:] |= title[1:] & named[:-1] & same
-        joined = shapes["joining"][1:-1] & named[:-2] & same[1:] & same[:-1]
-        named[2:] |= title[2:] & joined
+        named[2:] |= title[2:] & joined & named[:-2]
     places = np.flatnonzero(named)
     within = np.zeros(int(clause[-1]) + 1, bool)
     within[clause.take(places)] = True

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Records, Tokens, Values, hashed, heads, in_pieces
+from analysis.tokens import Ints, Records, Rows, Tokens, Values, hashed, heads, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -94,7 +94,7 @@ class Model:
         evidence, _ = self._evidence(self._sums(tokens), self._lexicon.weigh(tokens))
         return evidence[len(tokens.clause_text) :]
 
-    def seen(self, tokens: Tokens) -> tuple[Ints, Records]:
+    def seen(self, tokens: Tokens) -> tuple[Ints, Rows]:
         """The tokens that count, and what is known of each: a sign that says nothing, and a name, are not looked at."""
         known = tokens.known(self)
         places = np.flatnonzero((known["hash"] > 0) & ~tokens.named)
@@ -112,19 +112,20 @@ class Model:
         given = sum(apart * share.take(part) for apart, share in zip((words[3], spelt[3]), in_text, strict=True))
         return _Sums(pieces, places, given * known["tells"])
 
-    def _gained(self, known: Records, part: Ints) -> tuple[Values, Values, Values, Values]:
+    def _gained(self, known: Rows, part: Ints) -> tuple[Values, Values, Values, Values]:
         """What sequences that begin with a word give: happy, unhappy, how many; and each word's share of the
         difference, alike for all words of a sequence."""
         gained = np.zeros((len(part), 2), np.int16)
         count, sixths = np.zeros((2, len(part)), np.int16)
-        for length, (whole, buckets) in enumerate(features.sequences(known["hash"], part), start=1):
+        hashes = known["hash"]
+        for length, (whole, buckets) in enumerate(features.sequences(hashes, part), start=1):
             pairs = (self._pairs.take(buckets) * whole).view(np.int8).reshape(-1, 2)
             gained[: len(pairs)] += pairs
             count[: len(pairs)] += whole
             apart = (6 // length) * _apart(pairs)
             for step in range(length):
                 sixths[step : step + len(pairs)] += apart
-        for back, (last, buckets) in enumerate(features.denied(known["hash"], known["denies"], part), start=1):
+        for back, (last, buckets) in enumerate(features.denied(hashes, known["denies"], part), start=1):
             pairs = self._pairs.take(buckets).view(np.int8).reshape(-1, 2)
             gained[last] += pairs
             count[last] += 1
@@ -147,9 +148,10 @@ class Model:
         return np.stack((apart, np.abs(apart), sums.pieces.sum(axis=1), short, dry), axis=1), trust
 
 
-def _spelt(known: Records) -> tuple[Values, Values, Values, Values]:
+def _spelt(known: Rows) -> tuple[Values, Values, Values, Values]:
     """What the characters of words give, as `Model._gained`."""
-    return known["happy"], known["unhappy"], known["runs"], known["happy"] - known["unhappy"]
+    happy, unhappy = known["happy"], known["unhappy"]
+    return happy, unhappy, known["runs"], happy - unhappy
 
 
 def _apart(pairs: Values) -> Values:
