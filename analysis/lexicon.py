@@ -32,12 +32,12 @@ _UNTOLD, _WORD, _STOP = range(3)
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the lexicon says: `given`, each token's part of its text's score; `lengths`, how many tokens its expression
-    has, 0 for one that is told with those before it; of each clause, then of each text, the score between -1 and 1, how
-    many words it holds, how many of them in expressions, and how many have a value."""
+    """What the lexicon says: `given`, each token's part of its text's score, that of an expression at its first;
+    `expressions`, the first token of each and how many it has; of each clause, then of each text, the score between -1
+    and 1, how many words it holds, how many of them in expressions, and how many have a value."""
 
     given: Floats
-    lengths: Ints
+    expressions: dict[int, int]
     scores: Floats
     words: Floats
     covered: Floats
@@ -70,7 +70,7 @@ class Lexicon:
         tokens = cut([text])
         weighed = self.weigh(tokens)
         places = np.flatnonzero(weighed.given)
-        words = tokens.words_of(places, weighed.lengths[places])
+        words = tokens.words_of(places.tolist(), weighed.expressions)
         return float(weighed.scores[-1]), tuple(zip(words, weighed.given[places].round(2).tolist(), strict=True))
 
     def of(self, words: Sequence[str]) -> Records:
@@ -100,19 +100,18 @@ class Lexicon:
         inside = np.zeros(len(places), bool)
         inside[[at for place, length, _ in met for at in range(place, place + length)]] = True
         values[inside] = 0
-        lengths = np.ones(len(tokens.lexeme), np.int64)
-        for place, length, value in met:
-            values[place] = value
-            first, last = places[place], places[place + length - 1]
-            lengths[first : last + 1] = 0
-            lengths[first] = last - first + 1
+        first = [place for place, _, _ in met]
+        values[first] = [value for _, _, value in met]
+        last = [place + length - 1 for place, length, _ in met]
+        spans = (places[last] - places[first] + 1).tolist()
         weight = contrast(tokens)
-        sums = in_pieces([values], part, tokens, weight)[0]
+        rows = (values, known["role"] == _WORD, inside, values != 0)
+        sums, *counts = in_pieces(rows, part, tokens, np.stack((weight, *[np.ones(len(weight))] * 3)))
         size = np.sqrt(sums**2 + _EVEN)
         given = np.zeros(len(tokens.lexeme))
         given[places] = values * (weight / size[len(tokens.clause_text) :][tokens.clause_text]).take(part)
-        counts = in_pieces((known["role"] == _WORD, inside, values != 0), part, tokens)
-        return Weighed(given, lengths, sums / size, *counts)
+        expressions = dict(zip(places[first].tolist(), spans, strict=True))
+        return Weighed(given, expressions, sums / size, *counts)
 
     def _lemma(self, word: str) -> str:
         if self.language == "en" and word.endswith(("n't", "n’t")):

@@ -155,8 +155,9 @@ def opinions(
     """
     naming: dict[str, list[int]] = {}
     for at in clauses:
-        for theme in themes_of(named[at]):
-            naming.setdefault(theme, []).append(at)
+        if named[at]:
+            for theme in themes_of(named[at]):
+                naming.setdefault(theme, []).append(at)
     every = (
         sorted(naming.items(), key=lambda pair: _ORDER[pair[0]]) if naming else [(GENERAL, clauses)] if clauses else []
     )

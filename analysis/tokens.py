@@ -243,13 +243,15 @@ class Tokens:
         """What `says` tells of each token."""
         return self.lexemes.known(says, self.lexeme)
 
-    def words_of(self, places: Ints, lengths: Ints) -> list[str]:
-        """How the tokens at `places` are written, each with those that follow it up to its length; in lower case."""
+    def words_of(self, places: Sequence[int], lengths: Mapping[int, int]) -> list[str]:
+        """How the tokens at `places` are written, each with those that follow it up to its length, if it has one; in
+        lower case."""
         words = self.lexemes.words
         written = [words[one] for one in self.lexeme[places].tolist()]
-        for at in np.flatnonzero(lengths > 1).tolist():
-            first = places[at]
-            written[at] = " ".join([words[one] for one in self.lexeme[first : first + lengths[at]].tolist()])
+        for at, first in enumerate(places):
+            if first in lengths:
+                ours = self.lexeme[first : first + lengths[first]].tolist()
+                written[at] = " ".join([words[one] for one in ours])
         return written
 
     def clauses(self) -> "Clauses":
@@ -295,10 +297,11 @@ def cut(texts: Sequence[str]) -> Tokens:
     shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
     of = np.repeat(np.repeat(np.arange(len(texts)), [len(one) for one in pieces]), counts)
     # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
-    loose = shapes["white"]
-    own = np.flatnonzero(~loose | (np.diff(of, prepend=-1) > 0))
     size, newline = shapes["size"], shapes["newline"]
-    if len(own) < len(of):
+    loose = shapes["white"]
+    loose[heads(of)] = False
+    if loose.any():
+        own = np.flatnonzero(~loose)
         shapes, of = shapes.take(own), of.take(own)
         size, newline = np.add.reduceat(size, own), np.logical_or.reduceat(newline, own)
     turning = _turning(shapes, of)
@@ -410,7 +413,7 @@ def _named(shapes: Rows, clause: Ints) -> Bools:
 
 def in_pieces(rows: Sequence[Values], part: Ints, tokens: Tokens, weight: Values | None = None) -> Floats:
     """Rows of values of tokens, whose clauses are `part`, summed by clause, then by text, side by side; a clause has
-    `weight` in its text."""
+    `weight` in its text, alike in all rows or its own in each."""
     by_clause = summed(np.array(rows, np.float64), part, len(tokens.clause_text))
     weighed = by_clause if weight is None else by_clause * weight
     return np.concatenate((by_clause, summed(weighed, tokens.clause_text, len(tokens.texts))), axis=1)

@@ -5,7 +5,7 @@ Two one-against-the-rest classifiers (happy, unhappy) over naive-Bayes-weighted 
 the tables had not seen. What was measured is in docs/model-card.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -168,22 +168,29 @@ def probabilities(evidence: Floats, calibration: Floats) -> Floats:
 def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> list[Because]:
     """For each text what weighed most: the sequences that end in a word, its characters, and what the lexicon says; the
     words of an expression are told together."""
-    told = np.flatnonzero(weighed.lengths)
     weights = weighed.given * trust.take(tokens.text)
     weights[sums.places] += sums.given
-    weights = np.add.reduceat(weights, told) if len(told) else weights
-    of, sizes = tokens.text.take(told), np.abs(weights)
-    first = heads(of)
+    _join(weights, weighed.expressions)
+    sizes, first = np.abs(weights), heads(tokens.text)
     least = np.zeros(len(tokens.texts))
     if len(first):
-        least[of[first]] = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
-    telling = np.flatnonzero(sizes >= least.take(of))
-    weights, told, of = weights.take(telling), told.take(telling), of.take(telling)
-    order = np.lexsort((-np.abs(weights), of))
+        least[tokens.text[first]] = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
+    telling = np.flatnonzero(sizes >= least.take(tokens.text))
+    weights, sizes, of = weights.take(telling), sizes.take(telling), tokens.text.take(telling)
+    order = np.lexsort((-sizes, of))
     edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
-    words = tokens.words_of(told[order], weighed.lengths[told[order]])
+    words = tokens.words_of(telling[order].tolist(), weighed.expressions)
     pairs = list(zip(words, np.tanh(weights[order] / _EVEN).round(2).tolist(), strict=True))
     return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
+
+
+def _join(weights: Floats, expressions: Mapping[int, int]) -> None:
+    """Give the first word of each expression the weights of all."""
+    if expressions:
+        spans = np.array([(first, first + length) for first, length in expressions.items()])
+        together = np.add.reduceat(np.append(weights, 0), spans.ravel())[::2]
+        weights[[at for first, length in expressions.items() for at in range(first, first + length)]] = 0
+        weights[spans[:, 0]] = together
 
 
 @lru_cache(maxsize=2)
