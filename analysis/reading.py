@@ -90,7 +90,7 @@ def _read(
     named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
     clauses, told = tokens.clauses(), _told(tokens)
     edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
-    made = wishes(tokens, told, tongue)
+    made = wishes(tokens, clauses, told, tongue)
     for at in made:
         scores[at] = _asked_for(scores[at])
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):

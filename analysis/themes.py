@@ -92,7 +92,8 @@ class TradeWords:
             themes[place : place + length] = 0  # "rapport qualité-prix" is of the price, not of the quality
         named = np.flatnonzero(themes)
         np.bitwise_or.at(flags, part[named], themes[named])
-        return [int(one) for one in flags.tolist()]
+        told: list[int] = flags.tolist()
+        return told
 
 
 class Vocabulary:

@@ -100,17 +100,17 @@ def cues(language: str) -> Cues:
     return Cues(language)
 
 
-def wishes(tokens: Tokens, clauses: Sequence[int], language: str) -> dict[int, list[Wish]]:
-    """What those of `clauses` ask for that do, by their numbers."""
+def wishes(tokens: Tokens, clauses: Sequence[str], told: Sequence[int], language: str) -> dict[int, list[Wish]]:
+    """What those of `clauses` ask for that do, by their numbers, which are among those `told`."""
     held = cues(language).held(tokens)
-    asking = [at for at in clauses if held[at]]
+    asking = [at for at in told if held[at]]
     edges = zip(*(np.searchsorted(tokens.clause, asking, side).tolist() for side in ("left", "right")), strict=True)
-    written, words, made = tokens.clauses(), tokens.lexemes.words, {}
+    words, made = tokens.lexemes.words, {}
     for at, (first, last) in zip(asking, edges, strict=True):
         said = filter(None, [_plain(words[one]) for one in tokens.lexeme[first:last].tolist()])
         requests = _requests(f" {' '.join(said)} ", held[at], language)
         if requests:
-            quote = shortened(without_turn(written[at]))
+            quote = shortened(without_turn(clauses[at]))
             made[at] = [Wish(request, quote) for request in requests]
     return made
 

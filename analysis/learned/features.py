@@ -52,7 +52,10 @@ def sequences(hashes: Hashes, part: Ints) -> Iterator[tuple[Bools, Ints]]:
     near = part[1:] == part[:-1]
     pairs = _mixed(hashes[:-1] * _PAIRED + hashes[1:])
     yield near, _bucket(pairs)
-    yield near[1:] & near[:-1], _bucket(_mixed(pairs[:-1] * _TRIPLED + hashes[2:]))
+    pairs = pairs[:-1]
+    pairs *= _TRIPLED
+    pairs += hashes[2:]
+    yield near[1:] & near[:-1], _bucket(_mixed(pairs))
 
 
 def denied(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, Ints]]:
@@ -69,7 +72,10 @@ def _bucket(hashes: Hashes) -> Ints:
 
 
 def _mixed(hashes: Hashes) -> Hashes:
-    """Spread over all 64 bits (the finaliser of SplitMix64; Steele, Lea & Flood 2014)."""
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    """The same array, spread over all 64 bits (the finaliser of SplitMix64; Steele, Lea & Flood 2014)."""
+    hashes ^= hashes >> np.uint64(30)
+    hashes *= np.uint64(0xBF58476D1CE4E5B9)
+    hashes ^= hashes >> np.uint64(27)
+    hashes *= np.uint64(0x94D049BB133111EB)
+    hashes ^= hashes >> np.uint64(31)
+    return hashes

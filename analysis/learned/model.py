@@ -178,10 +178,11 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
     telling = np.flatnonzero(sizes >= least.take(tokens.text))
     weights, sizes, of = weights.take(telling), sizes.take(telling), tokens.text.take(telling)
     order = np.lexsort((-sizes, of))
-    edges = np.searchsorted(of, np.arange(len(tokens.texts) + 1)).tolist()
-    words = tokens.words_of(telling[order].tolist(), weighed.expressions)
-    pairs = list(zip(words, np.tanh(weights[order] / _EVEN).round(2).tolist(), strict=True))
-    return [tuple(pairs[first : min(last, first + _MOST_WORDS)]) for first, last in pairwise(edges)]
+    shown = order[np.arange(len(order)) - np.searchsorted(of, of) < _MOST_WORDS]
+    words = tokens.words_of(telling[shown].tolist(), weighed.expressions)
+    pairs = list(zip(words, np.tanh(weights[shown] / _EVEN).round(2).tolist(), strict=True))
+    edges = np.searchsorted(of[shown], np.arange(len(tokens.texts) + 1)).tolist()
+    return [tuple(pairs[first:last]) for first, last in pairwise(edges)]
 
 
 def _join(weights: Floats, expressions: Mapping[int, int]) -> None:

@@ -19,7 +19,8 @@ CASES = [
 
 def _made(text: str, language: str) -> tuple[Wish, ...]:
     tokens = cut([text])
-    return each_once(chain.from_iterable(wishes(tokens, range(len(tokens.clause_text)), language).values()))
+    clauses = tokens.clauses()
+    return each_once(chain.from_iterable(wishes(tokens, clauses, range(len(clauses)), language).values()))
 
 
 @pytest.mark.parametrize(("request_meant", "language", "text"), CASES)
