@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from analysis.words import CONTRASTS, bare, folded
 MOST_TEXT = 20_000  # characters of one text that are read
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
 _MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
-_BITS = 20  # of a hash, where phrases are looked for
+_BITS = 17  # of a hash, where phrases are looked for
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -292,10 +292,12 @@ class Clauses(Sequence[str]):
 def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
-    pieces = [_pieces(text) for text in texts]
     known = _lexemes()
-    shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
-    of = np.repeat(np.repeat(np.arange(len(texts)), [len(one) for one in pieces]), counts)
+    # All texts at once: there is a space, and so a new piece, between two of them.
+    shapes, counts = known.shapes(" ".join(texts).split(" ") if texts else [])
+    last = np.cumsum([text.count(" ") + 1 for text in texts], dtype=np.int64)
+    edges = np.append(0, np.cumsum(counts))[np.append(0, last)]
+    of = np.repeat(np.arange(len(texts)), np.diff(edges))
     # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
     size, newline = shapes["size"], shapes["newline"]
     loose = shapes["white"]
@@ -311,9 +313,9 @@ def cut(texts: Sequence[str]) -> Tokens:
     clause_text = of[first]
     after = np.cumsum(size)
     before = after - size
-    base = np.append(before, 0)[np.searchsorted(of, np.arange(len(texts)))]
+    base = before[heads(of)]
     stops = np.append(before[first[1:]], after[-1:])
-    clause = np.cumsum(starts) - 1
+    clause = np.repeat(np.arange(len(first)), np.diff(first, append=len(of)))
     blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
     return Tokens(
         texts, known, shapes["lexeme"], of, clause, _named(shapes, clause), clause_text,
@@ -342,12 +344,6 @@ def sentences_of(texts: Sequence[str]) -> list[list[str]]:
 
 def _blank(address: re.Match[str]) -> str:
     return " " * len(address[0])
-
-
-def _pieces(text: str) -> list[str]:
-    """What stands between spaces; a space follows each."""
-    pieces = text.split(" ")
-    return pieces if pieces[-1] else pieces[:-1]
 
 
 def _composed(text: str) -> str:
@@ -436,13 +432,12 @@ def heads(part: Ints) -> Ints:
 class Phrases:
     """Finds runs of words in a sequence of hashes, the longest first, each word in one phrase at most.
 
-    `entries`: hashes of the words → value. A phrase is known by one hash of theirs, which is taken for the phrase: of
-    64 bits, two in a billion billion are the same.
+    `entries`: hashes of the words → value. A phrase is known by its length and one hash of theirs, of 64 bits.
     """
 
     def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
         self._longest = max(map(len, entries), default=0)
-        self._values: dict[int, Any] = {}
+        self._values: dict[tuple[int, int], Any] = {}  # by length and hash
         # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
         self._reach = np.zeros(1 << _BITS, np.uint8)
         self._whole = np.zeros(1 << _BITS, bool)
@@ -452,14 +447,14 @@ class Phrases:
             whole = reduce(_joined, words)
             self._reach[_bucket(_joined(words[0], words[1]))] = length
             self._whole[_bucket(whole)] = True
-            self._values |= zip(whole.tolist(), map(entries.__getitem__, ours), strict=True)
+            self._values |= {(length, key): entries[one] for key, one in zip(whole.tolist(), ours, strict=True)}
 
     def found(self, hashes: Hashes, part: Ints, begins: Ints | None = None) -> list[tuple[int, int, Any]]:
         """(place, length, value) of each phrase that lies in one `part`; of those that begin at `begins`, if given."""
         met, free = [], 0
         for place, shorter, key in sorted(self._likely(hashes, part, begins)):
-            if place >= free and key in self._values:
-                met.append((place, -shorter, self._values[key]))
+            if place >= free and (-shorter, key) in self._values:
+                met.append((place, -shorter, self._values[-shorter, key]))
                 free = place - shorter
         return met
 

@@ -27,7 +27,8 @@ _MASKS = {kind: sum(1 << bit for bit in bits) for kind, bits in _BITS.items()}
 _ASKS, _LACKS = _MASKS["wishing"] | _MASKS["asking"], _MASKS["missing"]
 _NAMES = sum(_MASKS[request] for request in REQUESTS)
 
-_Masks = tuple[int, int]
+_Masks = tuple[int, int, int]
+_NO_PHRASE: _Masks = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,14 @@ class Wish:
 
 
 class Cues:
-    """Which words a clause that asks for something must hold: of each phrase, its two rarest.
+    """Which words a clause that asks for something must hold: of each phrase, its three rarest.
 
     It asks by one phrase, or lacks something that is named. Each phrase has a bit, which it may share with others of
-    its kind: the bit is set in one mask by a word that may be its rarest, in the other by one that may be its second.
+    its kind: the bit is set in the first mask by a word that may be its rarest, in the others by one that may be its
+    second or third.
     """
 
-    dtype = np.dtype([("rarest", "u8"), ("second", "u8")])
+    dtype = np.dtype([("rarest", "u8"), ("second", "u8"), ("third", "u8")])
 
     def __init__(self, language: str) -> None:
         self._words: dict[str, _Masks] = {}
@@ -55,18 +57,18 @@ class Cues:
                 self._note(_rarest(phrase, language), bit)
 
     def _note(self, words: Sequence[str], bit: int) -> None:
-        for word, masks in ((words[0], (bit, 0)), (words[-1], (0, bit))):
+        for word, masks in zip(words, ((bit, 0, 0), (0, bit, 0), (0, 0, bit)), strict=True):
             known, stem = (self._stems if word.endswith("+") else self._words), word.rstrip("+")
-            known[stem] = _either(known.get(stem, (0, 0)), masks)
+            known[stem] = _either(known.get(stem, _NO_PHRASE), masks)
 
     def of(self, words: Sequence[str]) -> Records:
         """Which phrases words may be of."""
         return np.array([self._of(word) for word in words], self.dtype)
 
     def _of(self, word: str) -> _Masks:
-        masks = (0, 0)
+        masks = _NO_PHRASE
         for part in _plain(word).split():
-            masks = _either(masks, self._words.get(part, (0, 0)))
+            masks = _either(masks, self._words.get(part, _NO_PHRASE))
             for stem, theirs in self._stems.items():
                 masks = _either(masks, theirs) if part.startswith(stem) else masks
         return masks
@@ -77,21 +79,24 @@ class Cues:
             return []
         known = tokens.known(self)
         first = heads(tokens.clause)
-        phrases = np.bitwise_or.reduceat(known["rarest"], first) & np.bitwise_or.reduceat(known["second"], first)
+        rarest, second, third = (np.bitwise_or.reduceat(known[name], first) for name in self.dtype.names or ())
+        phrases = rarest & second & third
         asks, lacks, names = (phrases & np.uint64(mask) > 0 for mask in (_ASKS, _LACKS, _NAMES))
         held: list[int] = (phrases * (asks | lacks & names)).tolist()
         return held
 
 
 def _either(one: _Masks, other: _Masks) -> _Masks:
-    return one[0] | other[0], one[1] | other[1]
+    return one[0] | other[0], one[1] | other[1], one[2] | other[2]
 
 
 def _rarest(phrase: str, language: str) -> list[str]:
-    """Two words of a phrase, or its only one: the longest, small ones only where there is no other."""
+    """Three words of a phrase, its last ones twice if it has fewer: the longest, small ones only where there is no
+    other."""
     small = SMALL_WORDS[language] - {"would"}  # rarer than what follows it: "would be nice"
     words = phrase.replace("*", " ").split()
-    return sorted(words, key=lambda one: (len(one) > 3 and one not in small, len(one)), reverse=True)[:2]
+    words.sort(key=lambda one: (len(one) > 3 and one not in small, len(one)), reverse=True)
+    return [*words, words[-1], words[-1]][:3]
 
 
 @lru_cache(maxsize=2)

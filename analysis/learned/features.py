@@ -46,9 +46,13 @@ def runs(forms: Sequence[str]) -> tuple[Ints, Ints]:
     return owners, (sums >> np.uint32(32 - CHARACTER_BITS)).astype(np.int64)
 
 
+def alone(hashes: Hashes) -> Ints:
+    """The buckets of single words."""
+    return _bucket(hashes)
+
+
 def sequences(hashes: Hashes, part: Ints) -> Iterator[tuple[Bools, Ints]]:
-    """Sequences of one, two and three words, each time from every word on: which lie in one `part`, and the buckets."""
-    yield np.ones(len(hashes), bool), _bucket(hashes)
+    """Sequences of two and three words, each time from every word on: which lie in one `part`, and the buckets."""
     near = part[1:] == part[:-1]
     pairs = _mixed(hashes[:-1] * _PAIRED + hashes[1:])
     yield near, _bucket(pairs)

@@ -54,8 +54,11 @@ class Model:
     """
 
     dtype = np.dtype(
-        [("hash", "u8"), ("denies", "?"), ("tells", "?"), ("happy", "i4"), ("unhappy", "i4"), ("runs", "i4")]
-    )
+        [
+            ("hash", "u8"), ("denies", "?"), ("tells", "?"), ("pair", "i2"), ("happy", "i4"), ("unhappy", "i4"),
+            ("runs", "i4"),
+        ]
+    )  # fmt: skip
 
     def __init__(self, language: str, tables: dict[str, npt.NDArray[Any]]) -> None:
         self.language = language
@@ -69,10 +72,11 @@ class Model:
         self._mute = {features.normal(word, language) for word in small} - self._denying
 
     def of(self, words: Sequence[str]) -> Records:
-        """What words are to the model: their hashes, and what their characters say."""
+        """What words are to the model: their hashes, and what they say alone and by their characters."""
         forms = [features.normal(word, self.language) for word in words]
         records = np.zeros(len(forms), self.dtype)
         records["hash"] = [hashed(form) if form else 0 for form in forms]
+        records["pair"] = self._pairs.take(features.alone(records["hash"]))
         records["denies"] = [form in self._denying for form in forms]
         records["tells"] = [form not in self._mute for form in forms]
         owners, buckets = features.runs(forms)
@@ -115,18 +119,17 @@ class Model:
     def _gained(self, known: Rows, part: Ints) -> tuple[Values, Values, Values, Values]:
         """What sequences that begin with a word give: happy, unhappy, how many; and each word's share of the
         difference, alike for all words of a sequence."""
-        gained = np.zeros((len(part), 2), np.int16)
-        count, sixths = np.zeros((2, len(part)), np.int16)
-        hashes = known["hash"]
-        for length, (whole, buckets) in enumerate(features.sequences(hashes, part), start=1):
-            pairs = (self._pairs.take(buckets) * whole).view(np.int8).reshape(-1, 2)
+        hashes, alone = known["hash"], _two(known["pair"])
+        gained, count, sixths = alone.astype(np.int16), np.ones(len(part), np.int16), 6 * _apart(alone)
+        for length, (whole, buckets) in enumerate(features.sequences(hashes, part), start=2):
+            pairs = _two(self._pairs.take(buckets) * whole)
             gained[: len(pairs)] += pairs
             count[: len(pairs)] += whole
             apart = (6 // length) * _apart(pairs)
             for step in range(length):
                 sixths[step : step + len(pairs)] += apart
         for back, (last, buckets) in enumerate(features.denied(hashes, known["denies"], part), start=1):
-            pairs = self._pairs.take(buckets).view(np.int8).reshape(-1, 2)
+            pairs = _two(self._pairs.take(buckets))
             gained[last] += pairs
             count[last] += 1
             for place in (last - back, last):
@@ -152,6 +155,11 @@ def _spelt(known: Rows) -> tuple[Values, Values, Values, Values]:
     """What the characters of words give, as `Model._gained`."""
     happy, unhappy = known["happy"], known["unhappy"]
     return happy, unhappy, known["runs"], happy - unhappy
+
+
+def _two(pairs: Values) -> Values:
+    """Happy and unhappy, of pairs that are one number."""
+    return pairs.view(np.int8).reshape(-1, 2)
 
 
 def _apart(pairs: Values) -> Values:

@@ -105,8 +105,10 @@ def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     tokens = cut(texts)
     places, known = _reader(language).seen(tokens)
     part, of = tokens.clause[places], tokens.text[places]
-    found = [(of[: len(whole)][whole], buckets[whole]) for whole, buckets in features.sequences(known["hash"], part)]
-    found += [(of[last], buckets) for last, buckets in features.denied(known["hash"], known["denies"], part)]
+    hashes = known["hash"]
+    found = [(of, features.alone(hashes))]
+    found += [(of[: len(whole)][whole], buckets[whole]) for whole, buckets in features.sequences(hashes, part)]
+    found += [(of[last], buckets) for last, buckets in features.denied(hashes, known["denies"], part)]
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))
     words = _sparse(owners, buckets, (len(texts), 1 << features.WORD_BITS))
     lexemes, places = np.unique(tokens.lexeme[places], return_inverse=True)

@@ -18,7 +18,7 @@ from analysis import tokens as tokens_module
 from analysis.learned import features, labelled, train
 from analysis.learned.model import Model, shipped
 from analysis.lexicon import Lexicon
-from analysis.tokens import cut
+from analysis.tokens import Phrases, cut, hashed
 from tests.pipeline import SHARED
 
 SIGNS = {"+": "positive", "-": "negative", "=": "neutral"}
@@ -109,7 +109,18 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
 def test_a_text_cut_by_its_spaces_has_the_tokens_of_the_whole(text):
     tokens = cut([text])
     whole = tokens_module._TOKEN.findall(tokens_module._ADDRESS.sub(tokens_module._blank, tokens.texts[0]))
-    assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole]
+    assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole or [""]]
+
+
+def test_a_phrase_is_found_behind_a_sign_and_not_with_it():
+    phrases = Phrases(
+        {tuple(map(hashed, words)): value for words, value in ((("plus", "tard"), 1), (("a", "b", "c"), 2))}
+    )
+    said = np.array(
+        [0, hashed("plus"), hashed("tard"), 0, hashed("a"), hashed("b"), hashed("c"), hashed("a")], np.uint64
+    )
+    assert phrases.found(said, np.zeros(len(said), np.int64)) == [(1, 2, 1), (4, 3, 2)]
+    assert phrases.found(said, np.arange(len(said))) == []
 
 
 def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
@@ -145,6 +156,7 @@ def test_features_lie_within_their_tables(text):
     tokens = cut([text, "bon pain"])
     known = tokens.known(shipped("fr"))
     found = [
+        (tokens.clause, features.alone(known["hash"])),
         *features.sequences(known["hash"], tokens.clause),
         *features.denied(known["hash"], known["denies"], tokens.clause),
     ]
