@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -293,9 +293,9 @@ def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
     known = _lexemes()
-    # All texts at once: there is a space, and so a new piece, between two of them.
-    shapes, counts = known.shapes(" ".join(texts).split(" ") if texts else [])
-    last = np.cumsum([text.count(" ") + 1 for text in texts], dtype=np.int64)
+    pieces = [text.split(" ") for text in texts]
+    shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
+    last = np.cumsum([len(one) for one in pieces], dtype=np.int64)
     edges = np.append(0, np.cumsum(counts))[np.append(0, last)]
     of = np.repeat(np.arange(len(texts)), np.diff(edges))
     # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
