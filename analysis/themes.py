@@ -31,7 +31,6 @@ TRADES = {
     "47.91": "online_shop", "41": "craftsman", "42": "craftsman", "43": "craftsman", "25": "craftsman",
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
-_ORDER = {theme: number for number, theme in enumerate(THEMES)}
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
 
 
@@ -159,10 +158,9 @@ def opinions(
         if named[at]:
             for theme in themes_of(named[at]):
                 naming.setdefault(theme, []).append(at)
-    every = (
-        sorted(naming.items(), key=lambda pair: _ORDER[pair[0]]) if naming else [(GENERAL, clauses)] if clauses else []
-    )
-    return tuple(_opinion(theme, ours, scores, words, stars) for theme, ours in every)
+    if clauses and not naming:
+        return (_opinion(GENERAL, clauses, scores, words, stars),)
+    return tuple([_opinion(theme, naming[theme], scores, words, stars) for theme in THEMES if theme in naming])
 
 
 def _opinion(

@@ -410,17 +410,21 @@ def _named(shapes: Rows, clause: Ints) -> Bools:
 def in_pieces(rows: Sequence[Values], part: Ints, tokens: Tokens, weight: Values | None = None) -> Floats:
     """Rows of values of tokens, whose clauses are `part`, summed by clause, then by text, side by side; a clause has
     `weight` in its text, alike in all rows or its own in each."""
-    by_clause = summed(np.array(rows, np.float64), part, len(tokens.clause_text))
+    by_clause = summed(rows, part, len(tokens.clause_text))
     weighed = by_clause if weight is None else by_clause * weight
-    return np.concatenate((by_clause, summed(weighed, tokens.clause_text, len(tokens.texts))), axis=1)
+    by_text = summed(list(weighed), tokens.clause_text, len(tokens.texts))
+    return np.concatenate((by_clause, by_text), axis=1)
 
 
-def summed(values: Floats, part: Ints, count: int) -> Floats:
-    """The sums of values that lie in the same of `count` parts, along the last axis; the parts in order."""
-    sums = np.zeros((*values.shape[:-1], count))
+def summed(rows: Sequence[Values], part: Ints, count: int) -> Floats:
+    """The sums of the values of each row that lie in the same of `count` parts, the parts in order; shape (rows,
+    count)."""
+    sums = np.zeros((len(rows), count))
     first = heads(part)
     if len(first):
-        sums[..., part[first]] = np.add.reduceat(values, first, axis=-1)
+        of = part[first]
+        for row, ours in zip(rows, sums, strict=True):
+            ours[of] = np.add.reduceat(row.astype(np.float64), first)
     return sums
 
 
@@ -485,7 +489,7 @@ def _joined(first: Hashes, second: Hashes) -> Hashes:
 
 
 def _bucket(joined: Hashes) -> Ints:
-    return (joined >> np.uint64(64 - _BITS)).astype(np.int64)
+    return (joined >> np.uint64(64 - _BITS)).view(np.int64)
 
 
 def hashed(word: str) -> int:

@@ -72,7 +72,7 @@ def denied(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, In
 
 
 def _bucket(hashes: Hashes) -> Ints:
-    return (hashes >> np.uint64(64 - WORD_BITS)).astype(np.int64)
+    return (hashes >> np.uint64(64 - WORD_BITS)).view(np.int64)
 
 
 def _mixed(hashes: Hashes) -> Hashes:
