@@ -161,13 +161,22 @@ class Lexemes:
     def is_full(self) -> bool:
         return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
 
-    def shapes(self, pieces: Sequence[str]) -> tuple[Rows, Ints]:
-        """The shapes of the tokens of all `pieces`, a space after each, and how many tokens each holds."""
+    def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
+        """The shapes of the tokens of all texts, and of how many pieces, then of how many tokens each text is."""
+        lengths: list[int] = []
+
+        def pieces() -> Iterator[list[str]]:
+            for text in texts:  # one at a time: what was just split is quicker to look up
+                yield (found := text.split(" "))
+                lengths.append(len(found))
+
         with self._lock:
-            numbers = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
-            spans = self._spans.at(numbers)
+            every = chain.from_iterable(pieces())
+            spans = self._spans.at(np.fromiter(map(self._pieces.__getitem__, every), np.int64))
             counts = spans["count"]
-            return self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"]), counts
+            shapes = self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"])
+        edges = np.append(0, np.cumsum(counts))[np.append(0, np.cumsum(lengths, dtype=np.int64))]
+        return shapes, np.diff(edges)
 
     def known(self, says: Says, numbers: Ints) -> Rows:
         """What `says` tells of each."""
@@ -293,11 +302,8 @@ def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
     known = _lexemes()
-    pieces = [text.split(" ") for text in texts]
-    shapes, counts = known.shapes(list(chain.from_iterable(pieces)))
-    last = np.cumsum([len(one) for one in pieces], dtype=np.int64)
-    edges = np.append(0, np.cumsum(counts))[np.append(0, last)]
-    of = np.repeat(np.arange(len(texts)), np.diff(edges))
+    shapes, sizes = known.shapes(texts)
+    of = np.repeat(np.arange(len(texts)), sizes)
     # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
     size, newline = shapes["size"], shapes["newline"]
     loose = shapes["white"]
