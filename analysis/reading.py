@@ -8,10 +8,11 @@ import numpy as np
 
 from analysis import language, sentiment
 from analysis.lexicon import Because
-from analysis.sentiment import Label
-from analysis.themes import SHIPPED, Opinion, Vocabulary, opinions
+from analysis.sentiment import Label, label_of
+from analysis.themes import GENERAL, SHIPPED, Opinion, Vocabulary, opinions
 from analysis.tokens import Tokens, cut
 from analysis.wishes import Wish, each_once, wishes
+from analysis.words import shortened
 
 ANALYSER = "learned-7"
 _MIXED = 0.3
@@ -96,16 +97,11 @@ def _read(
     for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
         ours = told[first:last]
         said = [scores[at] for at in ours]
-        by_words = Reading(
-            language=tongue,
-            label=whole.label,
-            score=whole.score,
-            confidence=whole.confidence,
-            mixed=bool(said) and max(said) >= _MIXED and min(said) <= -_MIXED,
-            themes=opinions(ours, scores, named, clauses, _on_scale(one.rating)),
-            because=whole.because[:_MOST_BECAUSE],
-            wishes=each_once(chain.from_iterable(made[at] for at in ours if at in made)) if made else (),
-        )
+        mixed = bool(said) and max(said) >= _MIXED and min(said) <= -_MIXED
+        themes = opinions(ours, scores, named, clauses, _on_scale(one.rating))
+        wished = each_once(chain.from_iterable(made[at] for at in ours if at in made)) if made else ()
+        because = whole.because[:_MOST_BECAUSE]
+        by_words = Reading(tongue, whole.label, whole.score, whole.confidence, mixed, themes, because, wished)
         yield _by_stars(by_words, one.rating, bool(said))
 
 
@@ -125,11 +121,13 @@ def _asked_for(score: float) -> float:
 def _unread(tokens: Tokens, asked: Sequence[Asked], tongue: str, *_: object) -> Iterator[Reading]:
     """Texts that are in neither language, of which only the stars speak."""
     for one, text in zip(asked, tokens.texts, strict=True):
-        has_words = bool(text.strip())
-        themes = opinions(
-            [0] if has_words and one.rating is not None else [], [0.0], [0], [text], _on_scale(one.rating)
+        stars, has_words = _on_scale(one.rating), bool(text.strip())
+        told = (
+            (Opinion(GENERAL, label_of(stars / 2), round(stars / 2, 3), shortened(text)),)
+            if stars is not None and has_words
+            else ()
         )
-        yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, themes, ()), one.rating, has_words)
+        yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, told, ()), one.rating, has_words)
 
 
 def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary: Vocabulary) -> list[int]:

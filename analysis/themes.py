@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.sentiment import Label, label_of
-from analysis.tokens import Phrases, Records, Tokens, cut, hashed
-from analysis.words import bare, folded, lemma, lemmas, shortened, without_turn
+from analysis.tokens import Clauses, Phrases, Records, Tokens, cut, hashed
+from analysis.words import bare, folded, lemma, lemmas
 from vigie.errors import InvalidInputError
 
 THEMES = (
@@ -146,7 +146,7 @@ def themes_of(flags: int) -> tuple[str, ...]:
 
 
 def opinions(
-    clauses: Sequence[int], scores: Sequence[float], named: Sequence[int], words: Sequence[str], stars: float | None
+    clauses: Sequence[int], scores: Sequence[float], named: Sequence[int], words: Clauses, stars: float | None
 ) -> tuple[Opinion, ...]:
     """What one text says: an opinion for each theme that its clauses name (as flags), `general` when none does.
 
@@ -164,14 +164,14 @@ def opinions(
 
 
 def _opinion(
-    theme: str, clauses: Sequence[int], scores: Sequence[float], words: Sequence[str], stars: float | None
+    theme: str, clauses: Sequence[int], scores: Sequence[float], words: Clauses, stars: float | None
 ) -> Opinion:
     said = [scores[at] for at in clauses]
     score = sum(said) / len(said)
     if stars is not None:
         score = (score + stars) / 2
     telling = clauses[said.index(max(said) if score > 0 else min(said))]
-    return Opinion(theme, label_of(score), round(score, 3), shortened(without_turn(words[telling])))
+    return Opinion(theme, label_of(score), round(score, 3), words.quoted(telling))
 
 
 SHIPPED = Vocabulary()

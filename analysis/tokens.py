@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from analysis.words import CONTRASTS, bare, folded
+from analysis.words import CONTRASTS, bare, folded, shortened, without_turn
 
 MOST_TEXT = 20_000  # characters of one text that are read
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
@@ -286,7 +286,7 @@ class Clauses(Sequence[str]):
     """Clauses, without the space around them and the comma before the turn; cut when one asks, as few do."""
 
     def __init__(self, tokens: Tokens) -> None:
-        spans = (tokens.clause_text, tokens.starts, tokens.stops)
+        spans = (tokens.clause_text, tokens.starts, tokens.stops, tokens.turned)
         self._spans = list(zip(*(one.tolist() for one in spans), strict=True))
         self._texts = tokens.texts
 
@@ -294,8 +294,14 @@ class Clauses(Sequence[str]):
         return len(self._spans)
 
     def __getitem__(self, number: Any) -> Any:
-        text, start, stop = self._spans[number]
+        text, start, stop, _ = self._spans[number]
         return self._texts[text][start:stop].strip().rstrip(",;").rstrip()
+
+    def quoted(self, number: int) -> str:
+        """One as one would quote it: without the word that turns it, and not too long."""
+        words: str = self[number]
+        is_turned = self._spans[number][3]
+        return shortened(without_turn(words) if is_turned else words)
 
 
 def cut(texts: Sequence[str]) -> Tokens:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from analysis.language import SMALL_WORDS
-from analysis.tokens import Records, Tokens, heads
-from analysis.words import folded, shortened, without_turn
+from analysis.tokens import Clauses, Records, Tokens, heads
+from analysis.words import folded
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")
 OTHER = "other"
@@ -105,7 +105,7 @@ def cues(language: str) -> Cues:
     return Cues(language)
 
 
-def wishes(tokens: Tokens, clauses: Sequence[str], told: Sequence[int], language: str) -> dict[int, list[Wish]]:
+def wishes(tokens: Tokens, clauses: Clauses, told: Sequence[int], language: str) -> dict[int, list[Wish]]:
     """What those of `clauses` ask for that do, by their numbers, which are among those `told`."""
     held = cues(language).held(tokens)
     asking = [at for at in told if held[at]]
@@ -115,8 +115,7 @@ def wishes(tokens: Tokens, clauses: Sequence[str], told: Sequence[int], language
         said = filter(None, [_plain(words[one]) for one in tokens.lexeme[first:last].tolist()])
         requests = _requests(f" {' '.join(said)} ", held[at], language)
         if requests:
-            quote = shortened(without_turn(clauses[at]))
-            made[at] = [Wish(request, quote) for request in requests]
+            made[at] = [Wish(request, clauses.quoted(at)) for request in requests]
     return made
 
 
