@@ -103,7 +103,7 @@ def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "f
 def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr", "en"]]) -> list[Language]:
     """The language of each text; a `hint` of the source settles what the words leave open."""
     known = tokens.known(_SMALL)
-    odds = summed([known["french"]], tokens.text, len(tokens.texts))[0].tolist()
+    odds = summed([known["french"]], tokens.text, len(tokens.texts), tokens.first_of_text)[0].tolist()
     foreign = _foreign(known, tokens.text, len(tokens.texts))
     return [
         OTHER if at in foreign else _decided(french, hint, default)

@@ -28,6 +28,7 @@ _STOPS = frozenset(",;()") | frozenset(".!?…")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
+_NO = (False,) * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Lexicon:
     dtype = np.dtype(
         [
             ("value", "f4"), ("lemma", "u8"), ("role", "i1"), ("denies", "?"), ("stronger", "?"), ("softer", "?"),
-            ("turns", "?"),
+            ("turns", "?"), ("begins", "?"), ("follows", "?"),
         ]
     )  # fmt: skip
 
@@ -77,18 +78,17 @@ class Lexicon:
         """What words are worth, and what they do."""
         return np.array([self._of(word) for word in words], self.dtype)
 
-    def _of(self, word: str) -> tuple[float, int, int, bool, bool, bool, bool]:
+    def _of(self, word: str) -> tuple[float | int, ...]:
         """A form's own value ("worn" is not "wear"), else its lemma's."""
         if word in self._values and not word[0].isalnum():
-            return self._values[word], 0, _WORD, False, False, False, False
+            return self._values[word], 0, _WORD, *_NO
         if not word or not (word[0].isalnum() or word[0] == "_"):
-            return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, False, False, False, False
+            return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO
         base = self._lemma(word)
         own = self._values.get(folded(bare(word, self.language)))
-        sets = (base in self._sets[name] for name in ("negations", "stronger", "softer", "contrasts"))
-        denies, stronger, softer, turns = sets
-        value = self._values.get(base, 0.0) if own is None else own
-        return value, hashed(base), _WORD, denies, stronger, softer, turns
+        roles = (base in self._sets[name] for name in ("negations", "stronger", "softer", "contrasts"))
+        value, key = self._values.get(base, 0.0) if own is None else own, hashed(base)
+        return value, key, _WORD, *roles, key in self._phrases.firsts, key in self._phrases.seconds
 
     def weigh(self, tokens: Tokens) -> Weighed:
         """What it says of every clause and text."""
@@ -96,7 +96,7 @@ class Lexicon:
         places = np.flatnonzero((known["role"] > 0) & ~tokens.named)
         known, part = known.take(places), tokens.clause.take(places)
         values = known["value"] * _changed(known, part)
-        met = self._phrases.found(known["lemma"], part)
+        met = self._phrases.found(known["lemma"], part, known["begins"][:-1] & known["follows"][1:])
         inside = np.zeros(len(places), bool)
         inside[[at for place, length, _ in met for at in range(place, place + length)]] = True
         values[inside] = 0

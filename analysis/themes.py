@@ -52,7 +52,7 @@ def trade_of(sector: str | None) -> str | None:
 class TradeWords:
     """What one trade's customers call the themes, in one language: words and expressions, met on lemmas."""
 
-    dtype = np.dtype([("themes", "u2"), ("lemma", "u8")])
+    dtype = np.dtype([("themes", "u2"), ("lemma", "u8"), ("begins", "?"), ("follows", "?")])
 
     def __init__(self, language: str, entries: Iterator[Mapping[str, str]]) -> None:
         self._language = language
@@ -74,19 +74,21 @@ class TradeWords:
         """The themes of words, and their lemmas' hashes: 0 for a sign."""
         return np.array([self._of(word) for word in words], self.dtype)
 
-    def _of(self, word: str) -> tuple[int, int]:
+    def _of(self, word: str) -> tuple[int, int, bool, bool]:
         if not word[:1].isalnum():
-            return 0, 0
+            return 0, 0, False, False
         base = lemma(bare(word, self._language), self._language)
-        return self._words.get(base, 0), hashed(base)
+        key = hashed(base)
+        return self._words.get(base, 0), key, key in self._phrases.firsts, key in self._phrases.seconds
 
     def named(self, tokens: Tokens) -> list[int]:
         """The themes that each clause names, as flags."""
         known = tokens.known(self)
         places = np.flatnonzero(known["lemma"])
-        themes, part = known["themes"].take(places), tokens.clause.take(places)
-        flags = np.zeros(len(tokens.clause_text), np.uint16)
-        for place, length, flag in self._phrases.found(known["lemma"].take(places), part):
+        known, part = known.take(places), tokens.clause.take(places)
+        themes, flags = known["themes"], np.zeros(len(tokens.clause_text), np.uint16)
+        begins = known["begins"][:-1] & known["follows"][1:]
+        for place, length, flag in self._phrases.found(known["lemma"], part, begins):
             flags[part[place]] |= flag
             themes[place : place + length] = 0  # "rapport qualité-prix" is of the price, not of the quality
         named = np.flatnonzero(themes)

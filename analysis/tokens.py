@@ -232,7 +232,8 @@ class Tokens:
 
     Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
     in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it,
-    `blank` whether it holds nothing but space and commas. `named`: the tokens that belong to a name.
+    `blank` whether it holds nothing but space and commas, `first` which token is its first. `named`: the tokens that
+    belong to a name.
     """
 
     texts: Sequence[str]
@@ -247,6 +248,7 @@ class Tokens:
     turned: Bools
     begins: Bools
     blank: Bools
+    first: Ints
 
     def known(self, says: Says) -> Rows:
         """What `says` tells of each token."""
@@ -263,6 +265,11 @@ class Tokens:
                 written[at] = " ".join([words[one] for one in ours])
         return written
 
+    @property
+    def first_of_text(self) -> Ints:
+        """The first token of each text that has one."""
+        return self.first[heads(self.clause_text)]
+
     def clauses(self) -> "Clauses":
         """Each clause as it stands."""
         return Clauses(self)
@@ -278,7 +285,7 @@ class Tokens:
             [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
             self.lexemes, self.lexeme[tokens], text_number[self.text[tokens]], clause_number[self.clause[tokens]],
             self.named[tokens], text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
-            self.turned[clauses], self.begins[clauses], self.blank[clauses],
+            self.turned[clauses], self.begins[clauses], self.blank[clauses], heads(self.clause[tokens]),
         )  # fmt: skip
 
 
@@ -331,7 +338,7 @@ def cut(texts: Sequence[str]) -> Tokens:
     blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
     return Tokens(
         texts, known, shapes["lexeme"], of, clause, _named(shapes, clause), clause_text,
-        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank,
+        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank, first,
     )  # fmt: skip
 
 
@@ -390,8 +397,8 @@ def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple
 def _turning(shapes: Rows, of: Ints) -> Bools:
     """Which tokens are words of contrast, or begin several that are one together."""
     turning: Bools = shapes["turns"]
-    begins = np.flatnonzero(shapes["may_turn"])
-    if len(begins):
+    begins = shapes["may_turn"][:-1]
+    if begins.any():
         turning[[place for place, _, _ in _TURNS.found(shapes["word"], of, begins)]] = True
     return turning
 
@@ -428,11 +435,11 @@ def in_pieces(rows: Sequence[Values], part: Ints, tokens: Tokens, weight: Values
     return np.concatenate((by_clause, by_text), axis=1)
 
 
-def summed(rows: Sequence[Values], part: Ints, count: int) -> Floats:
+def summed(rows: Sequence[Values], part: Ints, count: int, first: Ints | None = None) -> Floats:
     """The sums of the values of each row that lie in the same of `count` parts, the parts in order; shape (rows,
-    count)."""
+    count). `first` is where each part begins, if known."""
     sums = np.zeros((len(rows), count))
-    first = heads(part)
+    first = heads(part) if first is None else first
     if len(first):
         of = part[first]
         for row, ours in zip(rows, sums, strict=True):
@@ -452,6 +459,7 @@ class Phrases:
     """
 
     def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
+        self.firsts, self.seconds = ({key[at] for key in entries} for at in (0, 1))
         self._longest = max(map(len, entries), default=0)
         self._values: dict[tuple[int, int], Any] = {}  # by length and hash
         # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
@@ -465,27 +473,23 @@ class Phrases:
             self._whole[_bucket(whole)] = True
             self._values |= {(length, key): entries[one] for key, one in zip(whole.tolist(), ours, strict=True)}
 
-    def found(self, hashes: Hashes, part: Ints, begins: Ints | None = None) -> list[tuple[int, int, Any]]:
-        """(place, length, value) of each phrase that lies in one `part`; of those that begin at `begins`, if given."""
+    def found(self, hashes: Hashes, part: Ints, begins: Bools) -> list[tuple[int, int, Any]]:
+        """(place, length, value) of each phrase that lies in one `part`. `begins` tells for all places but the last
+        whether one may begin there: it must do so where a word of `firsts` stands before one of `seconds`."""
         met, free = [], 0
-        for place, shorter, key in sorted(self._likely(hashes, part, begins)):
+        for place, shorter, key in sorted(self._likely(hashes, part, np.flatnonzero(begins))):
             if place >= free and (-shorter, key) in self._values:
                 met.append((place, -shorter, self._values[-shorter, key]))
                 free = place - shorter
         return met
 
-    def _likely(self, hashes: Hashes, part: Ints, begins: Ints | None) -> Iterator[tuple[int, int, int]]:
+    def _likely(self, hashes: Hashes, part: Ints, places: Ints) -> Iterator[tuple[int, int, int]]:
         """Where a phrase may lie: its place, its length below zero, and its hash; a few lie there by chance."""
-        if begins is None:
-            joined = _joined(hashes[:-1], hashes[1:])
-        else:
-            begins = begins[begins < len(hashes) - 1]
-            joined = _joined(hashes.take(begins), hashes.take(begins + 1))
+        joined = _joined(hashes.take(places), hashes.take(places + 1))
         reach = self._reach.take(_bucket(joined))
-        likely = np.flatnonzero(reach)
-        joined, reach = joined.take(likely), reach.take(likely)
-        places = likely if begins is None else begins.take(likely)
         for length in range(2, self._longest + 1):
+            if not len(places):
+                return
             last = places + (length - 1)
             kept = np.flatnonzero((reach >= length) & (last < len(part)))
             kept = kept[part.take(last.take(kept)) == part.take(places.take(kept))]

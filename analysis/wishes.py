@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.language import SMALL_WORDS
-from analysis.tokens import Clauses, Records, Tokens, heads
+from analysis.tokens import Clauses, Records, Tokens
 from analysis.words import folded
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")
@@ -78,8 +78,7 @@ class Cues:
         if not len(tokens.clause):
             return []
         known = tokens.known(self)
-        first = heads(tokens.clause)
-        rarest, second, third = (np.bitwise_or.reduceat(known[name], first) for name in self.dtype.names or ())
+        rarest, second, third = (np.bitwise_or.reduceat(known[name], tokens.first) for name in self.dtype.names or ())
         phrases = rarest & second & third
         asks, lacks, names = (phrases & np.uint64(mask) > 0 for mask in (_ASKS, _LACKS, _NAMES))
         held: list[int] = (phrases * (asks | lacks & names)).tolist()
@@ -109,10 +108,10 @@ def wishes(tokens: Tokens, clauses: Clauses, told: Sequence[int], language: str)
     """What those of `clauses` ask for that do, by their numbers, which are among those `told`."""
     held = cues(language).held(tokens)
     asking = [at for at in told if held[at]]
-    edges = zip(*(np.searchsorted(tokens.clause, asking, side).tolist() for side in ("left", "right")), strict=True)
-    words, made = tokens.lexemes.words, {}
-    for at, (first, last) in zip(asking, edges, strict=True):
-        said = filter(None, [_plain(words[one]) for one in tokens.lexeme[first:last].tolist()])
+    edges, words, made = np.append(tokens.first, len(tokens.lexeme)), tokens.lexemes.words, {}
+    for at in asking:
+        ours = tokens.lexeme[edges[at] : edges[at + 1]].tolist()
+        said = filter(None, [_plain(words[one]) for one in ours])
         requests = _requests(f" {' '.join(said)} ", held[at], language)
         if requests:
             made[at] = [Wish(request, clauses.quoted(at)) for request in requests]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Records, Rows, Tokens, Values, hashed, heads, in_pieces
+from analysis.tokens import Ints, Records, Rows, Tokens, Values, hashed, in_pieces
 
 Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -179,7 +179,7 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
     weights = weighed.given * trust.take(tokens.text)
     weights[sums.places] += sums.given
     _join(weights, weighed.expressions)
-    sizes, first = np.abs(weights), heads(tokens.text)
+    sizes, first = np.abs(weights), tokens.first_of_text
     least = np.zeros(len(tokens.texts))
     if len(first):
         least[tokens.text[first]] = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
@@ -196,10 +196,11 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
 def _join(weights: Floats, expressions: Mapping[int, int]) -> None:
     """Give the first word of each expression the weights of all."""
     if expressions:
-        spans = np.array([(first, first + length) for first, length in expressions.items()])
-        together = np.add.reduceat(np.append(weights, 0), spans.ravel())[::2]
-        weights[[at for first, length in expressions.items() for at in range(first, first + length)]] = 0
-        weights[spans[:, 0]] = together
+        first, length = (np.array(list(one)) for one in (expressions.keys(), expressions.values()))
+        together = np.add.reduceat(np.append(weights, 0), np.stack((first, first + length), axis=1).ravel())[::2]
+        every = np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
+        weights[every] = 0
+        weights[first] = together
 
 
 @lru_cache(maxsize=2)

@@ -119,8 +119,9 @@ def test_a_phrase_is_found_behind_a_sign_and_not_with_it():
     said = np.array(
         [0, hashed("plus"), hashed("tard"), 0, hashed("a"), hashed("b"), hashed("c"), hashed("a")], np.uint64
     )
-    assert phrases.found(said, np.zeros(len(said), np.int64)) == [(1, 2, 1), (4, 3, 2)]
-    assert phrases.found(said, np.arange(len(said))) == []
+    anywhere = np.ones(len(said) - 1, bool)
+    assert phrases.found(said, np.zeros(len(said), np.int64), anywhere) == [(1, 2, 1), (4, 3, 2)]
+    assert phrases.found(said, np.arange(len(said)), anywhere) == []
 
 
 def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
