@@ -10,7 +10,7 @@ from analysis import language, sentiment
 from analysis.lexicon import Because
 from analysis.sentiment import Label, label_of
 from analysis.themes import GENERAL, SHIPPED, Opinion, Vocabulary, opinions
-from analysis.tokens import Tokens, cut
+from analysis.tokens import MOST_TEXT, Tokens, cut
 from analysis.wishes import Wish, each_once, wishes
 from analysis.words import shortened
 
@@ -19,6 +19,7 @@ _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8
 _MOST_CLAUSES = 60
+_LOT = 500_000  # characters that are read together
 
 
 class Asked(NamedTuple):
@@ -59,6 +60,17 @@ def read(
 
 def read_all(asked: Sequence[Asked], engine: str = "learned", vocabulary: Vocabulary = SHIPPED) -> list[Reading]:
     """Read texts, in order. A `rating` (on five), where the customer gave one, decides the label; the words remain."""
+    return [read for lot in _lots(asked) for read in _read_lot(lot, engine, vocabulary)]
+
+
+def _lots(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+    """So many texts that arrays earn their keep, and not so many that memory is felt."""
+    number = np.cumsum([min(len(one.text), MOST_TEXT) for one in asked]) // _LOT
+    for first, last in pairwise([0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(asked)]):
+        yield asked[first:last]
+
+
+def _read_lot(asked: Sequence[Asked], engine: str, vocabulary: Vocabulary) -> list[Reading]:
     tokens = cut([_whole(one) for one in asked])
     spoken = language.spoken(
         tokens, [one.hint for one in asked], ["en" if one.default == "en" else "fr" for one in asked]

@@ -82,6 +82,16 @@ def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     assert np.allclose(together.sum(axis=1), 1)
 
 
+def test_texts_are_read_in_order_however_many_lots_they_make(monkeypatch):
+    texts = ["Très bon accueil", "", "Awful service, never again", "é" * 300, "Trop cher"] * 3
+    together = reading.read_all([reading.Asked(text) for text in texts])
+    monkeypatch.setattr(reading, "_LOT", 40)
+    apart = reading.read_all([reading.Asked(text) for text in texts])
+    assert [one.label for one in apart] == [one.label for one in together]
+    assert [one.score for one in apart] == pytest.approx([one.score for one in together], abs=0.001)
+    assert reading.read_all([]) == []
+
+
 @pytest.mark.parametrize(
     "text", ["", "\x00\x00", "😀" * 5_000, "漢字かな交じり文" * 100, "a" * 1_000_000, "\ud800", "!" * 10_000]
 )

@@ -11,7 +11,7 @@ import typer
 
 from vigie.cli.house import say, tell
 
-_BATCH = 256
+_BATCH = 1_024
 _MOST_TEXT = 20_000  # characters, as at ingest
 
 
