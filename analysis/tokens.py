@@ -84,32 +84,29 @@ class Table:
     """Rows by their number, kept by column: what is read of many rows is a field or two."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
-        self._columns = {name: np.zeros(1024, dtype[name]) for name in dtype.names or ()}
-        self._room, self.size = 1024, 0
+        self._dtype = dtype
+        self._columns = {name: np.zeros(0, dtype[name]) for name in dtype.names or ()}
+        self._new: list[tuple[Any, ...]] = []
+        self.size = 0
 
     def at(self, numbers: Ints) -> Rows:
+        if self._new:
+            first, self._new, new = self.size - len(self._new), [], np.array(self._new, self._dtype)
+            self.put(np.arange(first, self.size), new)
         return Rows(self._columns, numbers)
 
     def append(self, *row: Any) -> int:
-        """The number of the new row."""
-        self._make_room(self.size + 1)
-        for column, value in zip(self._columns.values(), row, strict=True):
-            column[self.size] = value
+        """The number of the new row; it is written with others, when one asks."""
+        self._new.append(row)
         self.size += 1
         return self.size - 1
 
     def put(self, numbers: Ints, records: Records) -> None:
-        self._make_room(int(numbers.max()) + 1)
+        size = int(numbers.max()) + 1
         for name, column in self._columns.items():
+            if size > len(column):
+                column = self._columns[name] = np.concatenate((column, np.zeros(size, column.dtype)))
             column[numbers] = records[name]
-
-    def _make_room(self, size: int) -> None:
-        if size > self._room:
-            self._room = 2 * size
-            self._columns = {
-                name: np.concatenate((column, np.zeros(self._room - len(column), column.dtype)))
-                for name, column in self._columns.items()
-            }
 
 
 class Column:
@@ -188,7 +185,7 @@ class Lexemes:
 
     def _add_piece(self, piece: str) -> int:
         self._characters += len(piece)
-        tokens = _TOKEN.findall(f"{_ADDRESS.sub(_blank, piece)} ")
+        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
         first = self._inside.size
         for token in tokens:
             self._inside.append(self._tokens[token])
@@ -361,8 +358,10 @@ def sentences_of(texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _blank(address: re.Match[str]) -> str:
-    return " " * len(address[0])
+def _without_addresses(text: str) -> str:
+    if "@" in text or "://" in text or "www." in text:
+        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
+    return text
 
 
 def _composed(text: str) -> str:
