@@ -10,8 +10,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from analysis.columns import Bools, Ints, Records, Rows, summed
 from analysis.runs import runs
-from analysis.tokens import Bools, Ints, Records, Rows, Tokens, cut, summed
+from analysis.tokens import Tokens, cut
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"

@@ -13,14 +13,13 @@ from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.tokens import Ints, Phrases, Records, Rows, Tokens, cut, hashed, in_pieces
+from analysis.columns import Floats, Ints, Records, Rows
+from analysis.phrases import Phrases, hashed
+from analysis.tokens import Tokens, cut, in_pieces
 from analysis.words import bare, folded, lemma
 
 Because = tuple[tuple[str, float], ...]
-Floats = npt.NDArray[np.float64]
-
 _REACH = 3  # words that a negation reaches over
 _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own

@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
-from analysis.learned.model import NEUTRAL_SHARE, Floats, shipped
+from analysis.columns import Floats
+from analysis.learned.model import NEUTRAL_SHARE, shipped
 from analysis.lexicon import Because, Lexicon
 from analysis.tokens import Tokens, cut
 from vigie.errors import SettingsError

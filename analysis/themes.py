@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analysis.columns import Records
+from analysis.phrases import Phrases, hashed
 from analysis.sentiment import Label, label_of
-from analysis.tokens import Clauses, Phrases, Records, Tokens, cut, hashed
+from analysis.tokens import Clauses, Tokens, cut
 from analysis.words import bare, folded, lemma, lemmas
 from vigie.errors import InvalidInputError
 

@@ -1,226 +1,23 @@
 """Texts cut into words, signs and emoji, once for all who read them: columns, one row a token.
 
-A word is met many times: what is to be known of it is worked out the first time (`Column`), for all new words of a
-batch together, and from then on texts are read by whole arrays. Clauses are runs of tokens, so a clause costs nothing
-beside the text that holds it.
+Clauses are runs of tokens, so a clause costs nothing beside the text that holds it.
 """
 
-import re
-import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from hashlib import blake2b
-from itertools import chain, groupby
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.words import CONTRASTS, bare, folded, shortened, without_turn
+from analysis import lexemes
+from analysis.columns import Bools, Floats, Ints, Rows, Values, heads, summed
+from analysis.lexemes import Lexemes, Says
+from analysis.phrases import Phrases, hashed
+from analysis.words import CONTRASTS, folded, shortened, without_turn
 
 MOST_TEXT = 20_000  # characters of one text that are read
-# Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
-_MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
-_BITS = 17  # of a hash, where phrases are looked for
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Records = npt.NDArray[Any]
-Values = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
-Hashes = npt.NDArray[np.uint64]
-
-# Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
-_TOKEN = re.compile(
-    r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
-)
-_ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
-_ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
-_OPENING = frozenset("\"«(-“'")
-# What a name follows: "Garage Parfait" is not perfect by that.
-_NAMING = frozenset(
-    "hotel garage salon restaurant resto chez docteur dr doctor madame mme mlle monsieur mr mrs ms miss boutique "
-    "magasin pizzeria brasserie boulangerie patisserie bistrot cafe bar pub auberge camping gite domaine chateau "
-    "agence cabinet clinique societe entreprise rue avenue boulevard place street road shop store burger pizza "
-    "cocktail salade tarte menu".split()
-)
-_JOINING = frozenset("et de du des la le les and of the &".split())
-
-_SHAPE = np.dtype(
-    [
-        ("lexeme", "i8"), ("size", "i8"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
-        ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
-        ("joining", "?"), ("blank", "?"), ("white", "?"), ("may_turn", "?"),
-    ]
-)  # fmt: skip
-
-
-class Says(Protocol):
-    """What is to be known of lexemes: a record of `dtype` each."""
-
-    dtype: np.dtype[Any]
-
-    def of(self, words: Sequence[str]) -> Records:
-        """The records of words in lower case, without the space after them."""
-
-
-class Rows:
-    """Some rows of a table, a column each time one asks; shape (rows,)."""
-
-    def __init__(self, columns: Mapping[str, Values], numbers: Ints) -> None:
-        self._columns, self._numbers = columns, numbers
-
-    def __getitem__(self, name: str) -> Any:
-        return self._columns[name].take(self._numbers)
-
-    def take(self, places: Ints) -> "Rows":
-        """Those at `places`."""
-        return Rows(self._columns, self._numbers.take(places))
-
-
-class Table:
-    """Rows by their number, kept by column: what is read of many rows is a field or two."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self._dtype = dtype
-        self._columns = {name: np.zeros(0, dtype[name]) for name in dtype.names or ()}
-        self._new: list[tuple[Any, ...]] = []
-        self.size = 0
-
-    def at(self, numbers: Ints) -> Rows:
-        if self._new:
-            first, self._new, new = self.size - len(self._new), [], np.array(self._new, self._dtype)
-            self.put(np.arange(first, self.size), new)
-        return Rows(self._columns, numbers)
-
-    def append(self, *row: Any) -> int:
-        """The number of the new row; it is written with others, when one asks."""
-        self._new.append(row)
-        self.size += 1
-        return self.size - 1
-
-    def put(self, numbers: Ints, records: Records) -> None:
-        size = int(numbers.max()) + 1
-        for name, column in self._columns.items():
-            if size > len(column):
-                column = self._columns[name] = np.concatenate((column, np.zeros(size, column.dtype)))
-            column[numbers] = records[name]
-
-
-class Column:
-    """What `Says` tells of each lexeme, worked out when a text first holds it."""
-
-    def __init__(self, says: Says, words: Sequence[str]) -> None:
-        self._says, self._words = says, words
-        self._table = Table(says.dtype)
-        self._known = np.zeros(0, bool)
-
-    def at(self, lexemes: Ints) -> Rows:
-        if len(self._known) < len(self._words):
-            self._known = np.append(self._known, np.zeros(len(self._words), bool))
-        known = self._known.take(lexemes)
-        if not known.all():
-            new = np.unique(lexemes[~known])
-            self._table.put(new, self._says.of([self._words[one] for one in new.tolist()]))
-            self._known[new] = True
-        return self._table.at(lexemes)
-
-
-class _Numbers(dict[str, int]):
-    def __init__(self, add: Callable[[str], int]) -> None:
-        self._add = add
-
-    def __missing__(self, token: str) -> int:
-        number = self[token] = self._add(token)
-        return number
-
-
-class Lexemes:
-    """Words in lower case, each numbered once, with the columns of what is known of them; the shapes of the tokens that
-    are these words as they stand, with the space after them; and the pieces of text, from space to space, that are
-    these tokens: a text is cut by its spaces alone, which is quick, and each piece the first time. For any thread."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self._characters = 0
-        self._lexemes = _Numbers(self._add_word)
-        self._tokens = _Numbers(self._add)
-        self._pieces = _Numbers(self._add_piece)
-        self._columns: dict[Says, Column] = {}
-        self._shapes = Table(_SHAPE)
-        self._inside = Table(np.dtype([("token", "i8")]))  # the tokens of all pieces, one after the other
-        self._spans = Table(np.dtype([("first", "i8"), ("count", "i8")]))
-        self._lock = threading.RLock()
-
-    @property
-    def is_full(self) -> bool:
-        return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
-
-    def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
-        """The shapes of the tokens of all texts, and of how many pieces, then of how many tokens each text is."""
-        lengths: list[int] = []
-
-        def pieces() -> Iterator[list[str]]:
-            for text in texts:  # one at a time: what was just split is quicker to look up
-                yield (found := text.split(" "))
-                lengths.append(len(found))
-
-        with self._lock:
-            every = chain.from_iterable(pieces())
-            spans = self._spans.at(np.fromiter(map(self._pieces.__getitem__, every), np.int64))
-            counts = spans["count"]
-            shapes = self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"])
-        edges = np.append(0, np.cumsum(counts))[np.append(0, np.cumsum(lengths, dtype=np.int64))]
-        return shapes, np.diff(edges)
-
-    def known(self, says: Says, numbers: Ints) -> Rows:
-        """What `says` tells of each."""
-        with self._lock:
-            column = self._columns.get(says)
-            if column is None:
-                column = self._columns[says] = Column(says, self.words)
-            return column.at(numbers)
-
-    def _add_piece(self, piece: str) -> int:
-        self._characters += len(piece)
-        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
-        first = self._inside.size
-        for token in tokens:
-            self._inside.append(self._tokens[token])
-        return self._spans.append(first, len(tokens))
-
-    def _add(self, token: str) -> int:
-        shown = token.rstrip()
-        return self._shapes.append(*_shape(token, shown, self._lexemes[shown.lower()]))
-
-    def _add_word(self, word: str) -> int:
-        self.words.append(word)
-        return len(self.words) - 1
-
-
-def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
-    first, word = shown[:1], folded(shown)
-    ends = shown != "" and first in _ENDING
-    opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
-    return (
-        lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
-        len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
-        hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
-        not shown.strip(",;"), not shown, word in _MAY_TURN,
-    )  # fmt: skip
-
-
-_known = Lexemes()
-
-
-def _lexemes() -> Lexemes:
-    """This process's; texts that were cut before keep theirs."""
-    global _known
-    if _known.is_full:
-        _known = Lexemes()
-    return _known
+_TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})
 
 
 @dataclass(slots=True)
@@ -311,7 +108,7 @@ class Clauses(Sequence[str]):
 def cut(texts: Sequence[str]) -> Tokens:
     """The tokens of `texts`; of each, its first 20,000 characters."""
     texts = [_composed(text[:MOST_TEXT]) for text in texts]
-    known = _lexemes()
+    known = lexemes.current()
     shapes, sizes = known.shapes(texts)
     of = np.repeat(np.arange(len(texts)), sizes)
     # White space at the beginning of a piece, and the blank left by an address, belong to the token before them.
@@ -358,23 +155,8 @@ def sentences_of(texts: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _without_addresses(text: str) -> str:
-    if "@" in text or "://" in text or "www." in text:
-        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
-    return text
-
-
 def _composed(text: str) -> str:
     return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
-
-
-def _places(first: Ints, count: Ints) -> Ints:
-    """Where the tokens of all pieces lie, in order: one after the other in a piece, then a leap to the next."""
-    steps = np.ones(count.sum(), np.int64)
-    begins = np.cumsum(count) - count
-    steps[begins[1:]] = first[1:] - (first[:-1] + count[:-1] - 1)
-    steps[begins[:1]] = first[:1]
-    return np.cumsum(steps)
 
 
 def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple[Bools, Bools]:
@@ -432,86 +214,3 @@ def in_pieces(rows: Sequence[Values], part: Ints, tokens: Tokens, weight: Values
     weighed = by_clause if weight is None else by_clause * weight
     by_text = summed(list(weighed), tokens.clause_text, len(tokens.texts))
     return np.concatenate((by_clause, by_text), axis=1)
-
-
-def summed(rows: Sequence[Values], part: Ints, count: int, first: Ints | None = None) -> Floats:
-    """The sums of the values of each row that lie in the same of `count` parts, the parts in order; shape (rows,
-    count). `first` is where each part begins, if known."""
-    sums = np.zeros((len(rows), count))
-    first = heads(part) if first is None else first
-    if len(first):
-        of = part[first]
-        for row, ours in zip(rows, sums, strict=True):
-            ours[of] = np.add.reduceat(row.astype(np.float64), first)
-    return sums
-
-
-def heads(part: Ints) -> Ints:
-    """Where each part begins."""
-    return np.flatnonzero(np.append(len(part) > 0, part[1:] != part[:-1]))
-
-
-class Phrases:
-    """Finds runs of words in a sequence of hashes, the longest first, each word in one phrase at most.
-
-    `entries`: hashes of the words → value. A phrase is known by its length and one hash of theirs, of 64 bits.
-    """
-
-    def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
-        self.firsts, self.seconds = ({key[at] for key in entries} for at in (0, 1))
-        self._longest = max(map(len, entries), default=0)
-        self._values: dict[tuple[int, int], Any] = {}  # by length and hash
-        # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
-        self._reach = np.zeros(1 << _BITS, np.uint8)
-        self._whole = np.zeros(1 << _BITS, bool)
-        for length, keys in groupby(sorted(entries, key=len), key=len):
-            ours = list(keys)
-            words = np.array(ours, np.uint64).T
-            whole = reduce(_joined, words)
-            self._reach[_bucket(_joined(words[0], words[1]))] = length
-            self._whole[_bucket(whole)] = True
-            self._values |= {(length, key): entries[one] for key, one in zip(whole.tolist(), ours, strict=True)}
-
-    def found(self, hashes: Hashes, part: Ints, begins: Bools) -> list[tuple[int, int, Any]]:
-        """(place, length, value) of each phrase that lies in one `part`. `begins` tells for all places but the last
-        whether one may begin there: it must do so where a word of `firsts` stands before one of `seconds`."""
-        met, free = [], 0
-        for place, shorter, key in sorted(self._likely(hashes, part, np.flatnonzero(begins))):
-            if place >= free and (-shorter, key) in self._values:
-                met.append((place, -shorter, self._values[-shorter, key]))
-                free = place - shorter
-        return met
-
-    def _likely(self, hashes: Hashes, part: Ints, places: Ints) -> Iterator[tuple[int, int, int]]:
-        """Where a phrase may lie: its place, its length below zero, and its hash; a few lie there by chance."""
-        joined = _joined(hashes.take(places), hashes.take(places + 1))
-        reach = self._reach.take(_bucket(joined))
-        for length in range(2, self._longest + 1):
-            if not len(places):
-                return
-            last = places + (length - 1)
-            kept = np.flatnonzero((reach >= length) & (last < len(part)))
-            kept = kept[part.take(last.take(kept)) == part.take(places.take(kept))]
-            places, joined, reach = places.take(kept), joined.take(kept), reach.take(kept)
-            if length > 2:
-                joined = _joined(joined, hashes.take(last.take(kept)))
-            whole = np.flatnonzero(self._whole.take(_bucket(joined)))
-            yield from zip(places[whole].tolist(), [-length] * len(whole), joined[whole].tolist(), strict=True)
-
-
-def _joined(first: Hashes, second: Hashes) -> Hashes:
-    return first * np.uint64(31) + second
-
-
-def _bucket(joined: Hashes) -> Ints:
-    return (joined >> np.uint64(64 - _BITS)).view(np.int64)
-
-
-def hashed(word: str) -> int:
-    """A number of 64 bits for a word, the same in every process; never 0."""
-    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") | 1
-
-
-_TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
-_MAY_TURN = frozenset(folded(one).split()[0] for one in CONTRASTS if " " in one)
-_TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.learned.model import NEGATIVE, NEUTRAL, POSITIVE, Floats
+from analysis.columns import Floats
+from analysis.learned.model import NEGATIVE, NEUTRAL, POSITIVE
 from vigie.errors import SettingsError
 
 _AT_ONCE = 32  # texts

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from analysis.columns import Records
 from analysis.language import SMALL_WORDS
-from analysis.tokens import Clauses, Records, Tokens
+from analysis.tokens import Clauses, Tokens
 from analysis.words import folded
 
 REQUESTS = ("booking", "card_payment", "opening_hours", "click_and_collect", "telephone")

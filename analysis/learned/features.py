@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from analysis.columns import Bools, Hashes, Ints
 from analysis.runs import runs as runs_of
-from analysis.tokens import Bools, Ints
 from analysis.words import PLAIN, bare
 
 WORD_BITS, CHARACTER_BITS = 20, 19
@@ -25,8 +24,6 @@ DENYING = {
         "shouldnt hasnt havent hadnt without hardly nor neither".split()
     ),
 }
-
-Hashes = npt.NDArray[np.uint64]
 
 _PAIRED, _TRIPLED, _DENIED = (np.uint64(one) for one in (0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5))
 _REPEATED = re.compile(r"(.)\1{2,}")

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.columns import Floats, Ints, Records, Rows, Values
 from analysis.language import SMALL_WORDS
 from analysis.learned import features
 from analysis.lexicon import Because, Lexicon, Weighed, contrast
-from analysis.tokens import Ints, Records, Rows, Tokens, Values, hashed, in_pieces
+from analysis.phrases import hashed
+from analysis.tokens import Tokens, in_pieces
 
-Floats = npt.NDArray[np.float64]
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 # Neutral texts are this much rarer among a firm's reviews than among the texts that were learnt from.
 NEUTRAL_SHARE = 0.6

@@ -16,10 +16,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from analysis.columns import Floats
 from analysis.learned import features
 from analysis.learned.labelled import CLASSES, Row, may_learn, parted, rows_of, weights
 from analysis.learned.lessons import FOLDER, Lessons, sentences, unpacked
-from analysis.learned.model import NEUTRAL, NEUTRAL_SHARE, Floats, Model
+from analysis.learned.model import NEUTRAL, NEUTRAL_SHARE, Model
 from analysis.tokens import cut
 
 _STRENGTH = 30.0  # of the classifiers: liblinear's C

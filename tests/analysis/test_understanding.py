@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import evaluation, language, reading, sentiment
-from analysis import tokens as tokens_module
+from analysis import evaluation, language, lexemes, reading, sentiment
 from analysis.learned import features, labelled, train
 from analysis.learned.model import Model, shipped
 from analysis.lexicon import Lexicon
-from analysis.tokens import Phrases, cut, hashed
+from analysis.phrases import Phrases, hashed
+from analysis.tokens import cut
 from tests.pipeline import SHARED
 
 SIGNS = {"+": "positive", "-": "negative", "=": "neutral"}
@@ -118,7 +118,7 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
 @settings(max_examples=300, deadline=None)
 def test_a_text_cut_by_its_spaces_has_the_tokens_of_the_whole(text):
     tokens = cut([text])
-    whole = tokens_module._TOKEN.findall(tokens_module._without_addresses(tokens.texts[0]))
+    whole = lexemes._TOKEN.findall(lexemes._without_addresses(tokens.texts[0]))
     assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole or [""]]
 
 
@@ -135,10 +135,10 @@ def test_a_phrase_is_found_behind_a_sign_and_not_with_it():
 
 
 def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
-    monkeypatch.setattr(tokens_module, "_known", tokens_module.Lexemes())
+    monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
     before = cut(["Accueil charmant mais trop cher."])
     chances, _, _ = shipped("fr").judge(before)
-    monkeypatch.setattr(tokens_module, "_MOST_CHARACTERS", 10_000)
+    monkeypatch.setattr(lexemes, "_MOST_CHARACTERS", 10_000)
     long = cut(["a" * 20_000])
     assert long.lexemes is before.lexemes
     assert cut(["Bon"]).lexemes is not before.lexemes, "a few long words fill it as many short ones do"
@@ -147,8 +147,8 @@ def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(m
 
 
 def test_many_tokens_of_few_pieces_fill_it_too(monkeypatch):
-    monkeypatch.setattr(tokens_module, "_known", tokens_module.Lexemes())
-    monkeypatch.setattr(tokens_module, "_MOST_KNOWN", 100)
+    monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
+    monkeypatch.setattr(lexemes, "_MOST_KNOWN", 100)
     before = cut([".".join(f"a{n}" for n in range(200))])
     assert cut(["Bon"]).lexemes is not before.lexemes
 

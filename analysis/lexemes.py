@@ -1,0 +1,181 @@
+"""Words and the pieces of text that hold them, numbered once; what is known of each is worked out when a text first
+holds it, for all new words of a lot together, and texts are read by whole arrays from then on."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+import numpy as np
+
+from analysis.columns import Ints, Records, Rows, Table
+from analysis.phrases import hashed
+from analysis.words import CONTRASTS, bare, folded
+
+# Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
+_MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
+
+# Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
+_TOKEN = re.compile(
+    r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
+)
+_ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
+_ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
+_OPENING = frozenset("\"«(-“'")
+# What a name follows: "Garage Parfait" is not perfect by that.
+_NAMING = frozenset(
+    "hotel garage salon restaurant resto chez docteur dr doctor madame mme mlle monsieur mr mrs ms miss boutique "
+    "magasin pizzeria brasserie boulangerie patisserie bistrot cafe bar pub auberge camping gite domaine chateau "
+    "agence cabinet clinique societe entreprise rue avenue boulevard place street road shop store burger pizza "
+    "cocktail salade tarte menu".split()
+)
+_JOINING = frozenset("et de du des la le les and of the &".split())
+
+_SHAPE = np.dtype(
+    [
+        ("lexeme", "i8"), ("size", "i8"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
+        ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
+        ("joining", "?"), ("blank", "?"), ("white", "?"), ("may_turn", "?"),
+    ]
+)  # fmt: skip
+_TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
+_MAY_TURN = frozenset(folded(one).split()[0] for one in CONTRASTS if " " in one)
+
+
+class Says(Protocol):
+    """What is to be known of lexemes: a record of `dtype` each."""
+
+    dtype: np.dtype[Any]
+
+    def of(self, words: Sequence[str]) -> Records:
+        """The records of words in lower case, without the space after them."""
+
+
+class Column:
+    """What `Says` tells of each lexeme, worked out when a text first holds it."""
+
+    def __init__(self, says: Says, words: Sequence[str]) -> None:
+        self._says, self._words = says, words
+        self._table = Table(says.dtype)
+        self._known = np.zeros(0, bool)
+
+    def at(self, lexemes: Ints) -> Rows:
+        if len(self._known) < len(self._words):
+            self._known = np.append(self._known, np.zeros(len(self._words), bool))
+        known = self._known.take(lexemes)
+        if not known.all():
+            new = np.unique(lexemes[~known])
+            self._table.put(new, self._says.of([self._words[one] for one in new.tolist()]))
+            self._known[new] = True
+        return self._table.at(lexemes)
+
+
+class _Numbers(dict[str, int]):
+    def __init__(self, add: Callable[[str], int]) -> None:
+        self._add = add
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = self._add(token)
+        return number
+
+
+class Lexemes:
+    """Words in lower case, each numbered once, with the columns of what is known of them; the shapes of the tokens that
+    are these words as they stand, with the space after them; and the pieces of text, from space to space, that are
+    these tokens: a text is cut by its spaces alone, which is quick, and each piece the first time. For any thread."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._characters = 0
+        self._lexemes = _Numbers(self._add_word)
+        self._tokens = _Numbers(self._add)
+        self._pieces = _Numbers(self._add_piece)
+        self._columns: dict[Says, Column] = {}
+        self._shapes = Table(_SHAPE)
+        self._inside = Table(np.dtype([("token", "i8")]))  # the tokens of all pieces, one after the other
+        self._spans = Table(np.dtype([("first", "i8"), ("count", "i8")]))
+        self._lock = threading.RLock()
+
+    @property
+    def is_full(self) -> bool:
+        return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
+
+    def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
+        """The shapes of the tokens of all texts, in order, and how many tokens each text has."""
+        lengths: list[int] = []
+
+        def pieces() -> Iterator[list[str]]:
+            for text in texts:  # one at a time: what was just split is quicker to look up
+                yield (found := text.split(" "))
+                lengths.append(len(found))
+
+        with self._lock:
+            every = chain.from_iterable(pieces())
+            spans = self._spans.at(np.fromiter(map(self._pieces.__getitem__, every), np.int64))
+            counts = spans["count"]
+            shapes = self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"])
+        edges = np.append(0, np.cumsum(counts))[np.append(0, np.cumsum(lengths, dtype=np.int64))]
+        return shapes, np.diff(edges)
+
+    def known(self, says: Says, numbers: Ints) -> Rows:
+        """What `says` tells of each."""
+        with self._lock:
+            column = self._columns.get(says)
+            if column is None:
+                column = self._columns[says] = Column(says, self.words)
+            return column.at(numbers)
+
+    def _add_piece(self, piece: str) -> int:
+        self._characters += len(piece)
+        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
+        first = self._inside.size
+        for token in tokens:
+            self._inside.append(self._tokens[token])
+        return self._spans.append(first, len(tokens))
+
+    def _add(self, token: str) -> int:
+        shown = token.rstrip()
+        return self._shapes.append(*_shape(token, shown, self._lexemes[shown.lower()]))
+
+    def _add_word(self, word: str) -> int:
+        self.words.append(word)
+        return len(self.words) - 1
+
+
+def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
+    first, word = shown[:1], folded(shown)
+    ends = shown != "" and first in _ENDING
+    opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
+    return (
+        lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
+        len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
+        hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
+        not shown.strip(",;"), not shown, word in _MAY_TURN,
+    )  # fmt: skip
+
+
+_known = Lexemes()
+
+
+def current() -> Lexemes:
+    """This process's; texts that were cut before keep theirs."""
+    global _known
+    if _known.is_full:
+        _known = Lexemes()
+    return _known
+
+
+def _without_addresses(text: str) -> str:
+    if "@" in text or "://" in text or "www." in text:
+        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
+    return text
+
+
+def _places(first: Ints, count: Ints) -> Ints:
+    """Where the tokens of all pieces lie, in order: one after the other in a piece, then a leap to the next."""
+    steps = np.ones(count.sum(), np.int64)
+    begins = np.cumsum(count) - count
+    steps[begins[1:]] = first[1:] - (first[:-1] + count[:-1] - 1)
+    steps[begins[:1]] = first[:1]
+    return np.cumsum(steps)
