@@ -17,7 +17,8 @@ class Labelled(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """`right` of `polar` happy and unhappy texts by the sign of the score; macro-F1 over three labels; calibration."""
+    """`right` of `polar` happy and unhappy texts by the sign of the score; macro-F1 over three labels; calibration; how
+    often right where it is sure, how often that is, and how often right on the surer half."""
 
     right: int
     polar: int
@@ -25,6 +26,7 @@ class Figures(NamedTuple):
     calibration_error: float
     sure_right: float
     sure: float
+    half_right: float
 
 
 def labelled(row: Mapping[str, Any]) -> Labelled:
@@ -52,6 +54,7 @@ def measured(rows: Sequence[Labelled], engine: str) -> Figures:
         calibration_error=_calibration_error([(one.confidence, label == one.label) for label, one in heard]),
         sure_right=sum(sure) / (len(sure) or 1),
         sure=len(sure) / (len(heard) or 1),
+        half_right=_half_right([(one.confidence, label == one.label) for label, one in heard]),
     )
 
 
@@ -79,6 +82,14 @@ def _macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
         either = sum(meant == label for meant, _ in pairs) + sum(said == label for _, said in pairs)
         scores.append(2 * both / either)
     return sum(scores) / (len(scores) or 1)
+
+
+def _half_right(pairs: Sequence[tuple[float, bool]]) -> float:
+    """The share of right ones among the surer half; of those as sure as the last of it, a part."""
+    half = len(pairs) / 2
+    edge = sorted((sure for sure, _ in pairs), reverse=True)[len(pairs) // 2] if pairs else 0.0
+    above, there = ([right for sure, right in pairs if test(sure)] for test in (edge.__lt__, edge.__eq__))
+    return (sum(above) + (half - len(above)) * sum(there) / (len(there) or 1)) / (half or 1)
 
 
 def _calibration_error(pairs: Sequence[tuple[float, bool]]) -> float:

@@ -43,7 +43,7 @@ class Engine(Protocol):
     name: str
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
-        """Each text, and the score of each clause; what is said of a clause without a word is nothing."""
+        """Each text, and the score of each clause, which means nothing for one without a word."""
 
 
 class Learned:
@@ -72,7 +72,7 @@ class Own:
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
         judged = self._model.judge(tokens.texts)
-        return list(_judged(tokens.texts, judged)), _scores(self._model.judge(tokens.clauses()))
+        return list(_judged(tokens.texts, judged)), _scores(self._model.judge(list(tokens.clauses())))
 
 
 class ByWords:

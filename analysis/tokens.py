@@ -61,7 +61,7 @@ class Tokens:
 
     @property
     def first_of_text(self) -> Ints:
-        """The first token of each text that has one."""
+        """The first token of each text; an empty one has a token too."""
         return self.first[heads(self.clause_text)]
 
     def clauses(self) -> "Clauses":

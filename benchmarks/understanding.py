@@ -91,7 +91,7 @@ def _means(sets: dict[str, list[Labelled]]) -> list[str]:
         f1 = sum(one.f1 for one in figures) / len(figures)
         lines.append(f"- {engine}: mean right {share:.2f}, mean macro-F1 {f1:.3f}")
     every = evaluation.measured([row for rows in sets.values() for row in rows], "learned")
-    sure = f"{100 * every.sure_right:.1f} on {100 * every.sure:.0f} %"
+    sure = f"{100 * every.sure_right:.1f} on {100 * every.sure:.0f} %, on the surer half {100 * every.half_right:.1f}"
     lines.append(
         f"- learned, all sets together: calibration error {every.calibration_error:.3f}, right where sure {sure}"
     )

@@ -119,7 +119,7 @@ class Model:
 
     def _gained(self, known: Rows, part: Ints) -> tuple[Values, Values, Values, Values]:
         """What sequences that begin with a word give: happy, unhappy, how many; and each word's share of the
-        difference, alike for all words of a sequence."""
+        difference, alike for all words of a sequence (counted in sixths, to stay whole)."""
         hashes, alone = known["hash"], _two(known["pair"])
         gained, count, sixths = alone.astype(np.int16), np.ones(len(part), np.int16), 6 * _apart(alone)
         for length, (whole, buckets) in enumerate(features.sequences(hashes, part), start=2):

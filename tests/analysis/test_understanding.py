@@ -82,6 +82,18 @@ def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     assert np.allclose(together.sum(axis=1), 1)
 
 
+@pytest.mark.parametrize(
+    ("heard", "right"),
+    [
+        ([(0.9, True), (0.8, True), (0.7, False), (0.6, False)], 1.0),
+        ([(0.9, True), (0.5, True), (0.5, False), (0.5, False)], (1 + 1 / 3) / 2),
+        ([], 0.0),
+    ],
+)
+def test_those_as_sure_as_the_last_of_the_surer_half_count_in_part(heard, right):
+    assert evaluation._half_right(heard) == pytest.approx(right)
+
+
 def test_texts_are_read_in_order_however_many_lots_they_make(monkeypatch):
     texts = ["Très bon accueil", "", "Awful service, never again", "é" * 300, "Trop cher"] * 3
     together = reading.read_all([reading.Asked(text) for text in texts])
