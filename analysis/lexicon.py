@@ -27,6 +27,7 @@ _STOPS = frozenset(",;()") | frozenset(".!?…")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
+_ROLES = ("negations", "stronger", "softer", "contrasts")
 _NO = (False,) * 6
 
 
@@ -57,7 +58,8 @@ class Lexicon:
     def __init__(self, language: str) -> None:
         self.language = language
         modifiers = _modifiers(language)
-        self._sets = {name: frozenset(map(folded, words.split())) for name, words in modifiers.items()}
+        sets = [frozenset(map(folded, modifiers[name].split())) for name in _ROLES]
+        self._roles = {word: tuple(word in one for one in sets) for word in frozenset().union(*sets)}
         values = _french() if language == "fr" else _english()
         self._values = {folded(said): value for said, value in values.items() if " " not in said}
         for name, value in (("positive_emoji", 3.0), ("negative_emoji", -3.0)):
@@ -85,7 +87,7 @@ class Lexicon:
             return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO
         base = self._lemma(word)
         own = self._values.get(folded(bare(word, self.language)))
-        roles = (base in self._sets[name] for name in ("negations", "stronger", "softer", "contrasts"))
+        roles = self._roles.get(base, _NO[: len(_ROLES)])
         value, key = self._values.get(base, 0.0) if own is None else own, hashed(base)
         return value, key, _WORD, *roles, key in self._phrases.firsts, key in self._phrases.seconds
 

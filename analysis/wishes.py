@@ -56,6 +56,7 @@ class Cues:
         for phrases in _phrases(language).values():
             for bit, phrase in phrases:
                 self._note(_rarest(phrase, language), bit)
+        self._any_stem = tuple(self._stems)
 
     def _note(self, words: Sequence[str], bit: int) -> None:
         for word, masks in zip(words, ((bit, 0, 0), (0, bit, 0), (0, 0, bit)), strict=True):
@@ -69,9 +70,11 @@ class Cues:
     def _of(self, word: str) -> _Masks:
         masks = _NO_PHRASE
         for part in _plain(word).split():
-            masks = _either(masks, self._words.get(part, _NO_PHRASE))
-            for stem, theirs in self._stems.items():
-                masks = _either(masks, theirs) if part.startswith(stem) else masks
+            if part in self._words:
+                masks = _either(masks, self._words[part])
+            if part.startswith(self._any_stem):
+                for stem, theirs in self._stems.items():
+                    masks = _either(masks, theirs) if part.startswith(stem) else masks
         return masks
 
     def held(self, tokens: Tokens) -> list[int]:
