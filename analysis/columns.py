@@ -38,6 +38,7 @@ class Table:
         self.size = 0
 
     def at(self, numbers: Ints) -> Rows:
+        """The rows of these numbers."""
         if self._new:
             first, self._new, new = self.size - len(self._new), [], np.array(self._new, self._dtype)
             self.put(np.arange(first, self.size), new)
@@ -50,6 +51,7 @@ class Table:
         return self.size - 1
 
     def put(self, numbers: Ints, records: Records) -> None:
+        """Write `records` as the rows of these numbers; what lies between is zero."""
         size = int(numbers.max()) + 1
         for name, column in self._columns.items():
             if size > len(column):
