@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from analysis.columns import Floats, Ints, Records, Rows
+from analysis.columns import Bools, Floats, Ints, Records, Rows
 from analysis.phrases import Phrases, hashed
 from analysis.tokens import Tokens, cut, in_pieces
 from analysis.words import bare, folded, lemma
@@ -27,8 +27,8 @@ _STOPS = frozenset(",;()") | frozenset(".!?…")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
-_ROLES = ("negations", "stronger", "softer", "contrasts")
-_NO = (False,) * 6
+_ROLES = ("negations", "stronger", "softer", "contrasts", "heightening")
+_NO = (False,) * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Lexicon:
     dtype = np.dtype(
         [
             ("value", "f4"), ("lemma", "u8"), ("role", "i1"), ("denies", "?"), ("stronger", "?"), ("softer", "?"),
-            ("turns", "?"), ("begins", "?"), ("follows", "?"),
+            ("turns", "?"), ("heightens", "?"), ("begins", "?"), ("follows", "?"),
         ]
     )  # fmt: skip
 
@@ -61,7 +61,9 @@ class Lexicon:
         sets = [frozenset(map(folded, modifiers[name].split())) for name in _ROLES]
         self._roles = {word: tuple(word in one for one in sets) for word in frozenset().union(*sets)}
         values = _french() if language == "fr" else _english()
-        self._values = {folded(said): value for said, value in values.items() if " " not in said}
+        # As written, then without accents, where a word that has none goes before one that lost them ("salé", "sale").
+        self._written = {said: value for said, value in values.items() if " " not in said}
+        self._values = {folded(said): self._written[said] for said in sorted(self._written, key=str.isascii)}
         for name, value in (("positive_emoji", 3.0), ("negative_emoji", -3.0)):
             self._values |= dict.fromkeys(modifiers[name].split(), value)
         said = ((self._key(said), value) for said, value in values.items() if " " in said)
@@ -86,7 +88,8 @@ class Lexicon:
         if not word or not (word[0].isalnum() or word[0] == "_"):
             return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO
         base = self._lemma(word)
-        own = self._values.get(folded(bare(word, self.language)))
+        form = bare(word, self.language)
+        own = self._written.get(form, self._values.get(folded(form)))
         roles = self._roles.get(base, _NO[: len(_ROLES)])
         value, key = self._values.get(base, 0.0) if own is None else own, hashed(base)
         return value, key, _WORD, *roles, key in self._phrases.firsts, key in self._phrases.seconds
@@ -104,6 +107,7 @@ class Lexicon:
         first = [place for place, _, _ in met]
         values[first] = [value for _, _, value in met]
         last = [place + length - 1 for place, length, _ in met]
+        _heighten(values, known["heightens"], part, dict(zip(last, first, strict=True)))
         spans = (places[last] - places[first] + 1).tolist()
         weight = contrast(tokens)
         rows = (values, known["role"] == _WORD, inside, values != 0)
@@ -141,6 +145,15 @@ def _changed(known: Rows, part: Ints) -> Floats:
             factor[1:][near & known["stronger"][:-1]] = _STRONGER
             factor[1:][near & known["softer"][:-1]] = _SOFTER
     return np.where(denied, factor * _TURNED, factor)
+
+
+def _heighten(values: Floats, heightens: Bools, part: Ints, expressions: dict[int, int]) -> None:
+    """Before a bad word "bien" praises nothing, nor does the expression that ends with it: "c'est bien long"."""
+    before_bad = heightens[:-1] & (values[1:] < 0) & (part[1:] == part[:-1])
+    for place in np.flatnonzero(before_bad).tolist():
+        praise = expressions.get(place, place)
+        values[praise] = min(values[praise], 0)
+        values[place + 1] *= _STRONGER
 
 
 def contrast(tokens: Tokens) -> Floats:

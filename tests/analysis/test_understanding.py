@@ -70,6 +70,26 @@ def test_what_is_asked_for_is_no_complaint_unless_it_is_told_as_one(text, theme,
     assert {one.theme: one.label for one in reading.read(text).themes}[theme] == label
 
 
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("C'est bien trop cher.", -1), ("Les chambres sont bien sales.", -1), ("Une série bien pourrie.", -1),
+        ("C'est bien long.", -1), ("Le serveur est bien gentil.", 1), ("C'est bien, merci.", 1), ("On mange bien.", 1),
+    ],
+)  # fmt: skip
+def test_before_a_bad_word_bien_praises_nothing(text, sign):
+    assert reading.read(text, hint="fr").score * sign > 0.2
+
+
+def test_an_accent_that_tells_two_words_apart_is_heeded():
+    assert [Lexicon("fr").score(word)[0] < 0 for word in ("sale", "sales", "salé", "salées")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 @pytest.mark.parametrize("spoken", ["fr", "en"])
 def test_a_text_is_judged_alike_alone_and_among_others(spoken):
     texts = ["Très bon, parfait !", "", "Awful.\n\nNever again :(", "😍", "é" * 300, "a b c " * 3_000]
