@@ -64,10 +64,9 @@ def summed(rows: Sequence[Values], part: Ints, count: int, first: Ints | None = 
     count). `first` is where each part begins, if known."""
     sums = np.zeros((len(rows), count))
     first = heads(part) if first is None else first
-    if len(first):
-        of = part[first]
-        for row, ours in zip(rows, sums, strict=True):
-            ours[of] = np.add.reduceat(row.astype(np.float64), first)
+    of = part[first]
+    for row, ours in zip(rows, sums, strict=True):
+        ours[of] = np.add.reduceat(row.astype(np.float64), first)
     return sums
 
 

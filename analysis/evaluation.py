@@ -46,15 +46,16 @@ def measured(rows: Sequence[Labelled], engine: str) -> Figures:
             judged = sentiment.judge(sentiment.engine_for(language, engine), [row.text for row in ours])
             heard += zip((row.label for row in ours), judged, strict=True)
     polar = [(label, one) for label, one in heard if label != "neutral"]
-    sure = [label == one.label for label, one in heard if one.confidence >= 0.8]
+    pairs = [(one.confidence, label == one.label) for label, one in heard]
+    sure = [right for confidence, right in pairs if confidence >= 0.8]
     return Figures(
         right=sum((one.score > 0) == (label == "positive") for label, one in polar),
         polar=len(polar),
         f1=_macro_f1([(label, one.label) for label, one in heard]),
-        calibration_error=_calibration_error([(one.confidence, label == one.label) for label, one in heard]),
+        calibration_error=_calibration_error(pairs),
         sure_right=sum(sure) / (len(sure) or 1),
         sure=len(sure) / (len(heard) or 1),
-        half_right=_half_right([(one.confidence, label == one.label) for label, one in heard]),
+        half_right=_half_right(pairs),
     )
 
 
@@ -88,7 +89,8 @@ def _half_right(pairs: Sequence[tuple[float, bool]]) -> float:
     """The share of right ones among the surer half; of those as sure as the last of it, a part."""
     half = len(pairs) / 2
     edge = sorted((sure for sure, _ in pairs), reverse=True)[len(pairs) // 2] if pairs else 0.0
-    above, there = ([right for sure, right in pairs if test(sure)] for test in (edge.__lt__, edge.__eq__))
+    above = [right for sure, right in pairs if sure > edge]
+    there = [right for sure, right in pairs if sure == edge]
     return (sum(above) + (half - len(above)) * sum(there) / (len(there) or 1)) / (half or 1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analysis.columns import Ints, Records, Rows, Table
-from analysis.phrases import hashed
+from analysis.phrases import Phrases, hashed
 from analysis.words import CONTRASTS, bare, folded
 
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
@@ -36,11 +36,11 @@ _SHAPE = np.dtype(
     [
         ("lexeme", "i8"), ("size", "i8"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
         ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
-        ("joining", "?"), ("blank", "?"), ("white", "?"), ("may_turn", "?"),
+        ("joining", "?"), ("blank", "?"), ("white", "?"), ("begins", "?"), ("follows", "?"),
     ]
 )  # fmt: skip
 _TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
-_MAY_TURN = frozenset(folded(one).split()[0] for one in CONTRASTS if " " in one)
+TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})
 
 
 class Says(Protocol):
@@ -146,12 +146,13 @@ class Lexemes:
 def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
     first, word = shown[:1], folded(shown)
     ends = shown != "" and first in _ENDING
+    key = hashed(word) if first.isalnum() else 0
     opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
     return (
         lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
         len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
-        hashed(word) if first.isalnum() else 0, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
-        not shown.strip(",;"), not shown, word in _MAY_TURN,
+        key, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
+        not shown.strip(",;"), not shown, *TURNS.roles(key),
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
 _ROLES = ("negations", "stronger", "softer", "contrasts", "heightening")
-_NO = (False,) * 7
+_NO_ROLE = (False,) * len(_ROLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,15 @@ class Lexicon:
     def _of(self, word: str) -> tuple[float | int, ...]:
         """A form's own value ("worn" is not "wear"), else its lemma's."""
         if word in self._values and not word[0].isalnum():
-            return self._values[word], 0, _WORD, *_NO
+            return self._values[word], 0, _WORD, *_NO_ROLE, False, False
         if not word or not (word[0].isalnum() or word[0] == "_"):
-            return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO
+            return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO_ROLE, False, False
         base = self._lemma(word)
         form = bare(word, self.language)
         own = self._written.get(form, self._values.get(folded(form)))
-        roles = self._roles.get(base, _NO[: len(_ROLES)])
+        roles = self._roles.get(base, _NO_ROLE)
         value, key = self._values.get(base, 0.0) if own is None else own, hashed(base)
-        return value, key, _WORD, *roles, key in self._phrases.firsts, key in self._phrases.seconds
+        return value, key, _WORD, *roles, *self._phrases.roles(key)
 
     def weigh(self, tokens: Tokens) -> Weighed:
         """What it says of every clause and text."""
@@ -100,7 +100,7 @@ class Lexicon:
         places = np.flatnonzero((known["role"] > 0) & ~tokens.named)
         known, part = known.take(places), tokens.clause.take(places)
         values = known["value"] * _changed(known, part)
-        met = self._phrases.found(known["lemma"], part, known["begins"][:-1] & known["follows"][1:])
+        met = self._phrases.found(known["lemma"], part, known["begins"], known["follows"])
         inside = np.zeros(len(places), bool)
         inside[[at for place, length, _ in met for at in range(place, place + length)]] = True
         values[inside] = 0

@@ -20,7 +20,7 @@ class Phrases:
     """
 
     def __init__(self, entries: dict[tuple[int, ...], Any]) -> None:
-        self.firsts, self.seconds = ({key[at] for key in entries} for at in (0, 1))
+        self._firsts, self._seconds = ({key[at] for key in entries} for at in (0, 1))
         self._longest = max(map(len, entries), default=0)
         self._values: dict[tuple[int, int], Any] = {}  # by length and hash
         # Of what begins with these two words (in as many bits), how long the longest is; and what is whole.
@@ -34,11 +34,14 @@ class Phrases:
             self._whole[_bucket(whole)] = True
             self._values |= {(length, key): entries[one] for key, one in zip(whole.tolist(), ours, strict=True)}
 
-    def found(self, hashes: Hashes, part: Ints, begins: Bools) -> list[tuple[int, int, Any]]:
-        """(place, length, value) of each phrase that lies in one `part`. `begins` tells for all places but the last
-        whether one may begin there: it must do so where a word of `firsts` stands before one of `seconds`."""
+    def roles(self, key: int) -> tuple[bool, bool]:
+        """Whether a word may be the first of a phrase, and whether the second; kept as `begins` and `follows`."""
+        return key in self._firsts, key in self._seconds
+
+    def found(self, hashes: Hashes, part: Ints, begins: Bools, follows: Bools) -> list[tuple[int, int, Any]]:
+        """(place, length, value) of each phrase that lies in one `part`; the `roles` of each word are given."""
         met, free = [], 0
-        for place, shorter, key in sorted(self._likely(hashes, part, np.flatnonzero(begins))):
+        for place, shorter, key in sorted(self._likely(hashes, part, np.flatnonzero(begins[:-1] & follows[1:]))):
             if place >= free and (-shorter, key) in self._values:
                 met.append((place, -shorter, self._values[-shorter, key]))
                 free = place - shorter

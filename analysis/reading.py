@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import language, sentiment
+from analysis.columns import heads
 from analysis.lexicon import Because
 from analysis.sentiment import Label, label_of
 from analysis.themes import GENERAL, SHIPPED, Opinion, Vocabulary, opinions
@@ -119,9 +120,9 @@ def _read(
 
 def _told(tokens: Tokens) -> list[int]:
     """The clauses that are read one by one: the first sixty of each text, those without a word excepted."""
-    begins = np.searchsorted(tokens.clause_text, np.arange(len(tokens.texts)))
     every = np.arange(len(tokens.clause_text))
-    told: list[int] = every[(every - begins[tokens.clause_text] < _MOST_CLAUSES) & ~tokens.blank].tolist()
+    in_text = every - heads(tokens.clause_text)[tokens.clause_text]
+    told: list[int] = every[(in_text < _MOST_CLAUSES) & ~tokens.blank].tolist()
     return told
 
 

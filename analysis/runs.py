@@ -6,7 +6,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from analysis.columns import Ints
+
 Sums = npt.NDArray[np.uint32]
 
 _FULL = np.uint32(0xFFFFFFFF)

@@ -81,7 +81,7 @@ class TradeWords:
             return 0, 0, False, False
         base = lemma(bare(word, self._language), self._language)
         key = hashed(base)
-        return self._words.get(base, 0), key, key in self._phrases.firsts, key in self._phrases.seconds
+        return self._words.get(base, 0), key, *self._phrases.roles(key)
 
     def named(self, tokens: Tokens) -> list[int]:
         """The themes that each clause names, as flags."""
@@ -89,8 +89,7 @@ class TradeWords:
         places = np.flatnonzero(known["lemma"])
         known, part = known.take(places), tokens.clause.take(places)
         themes, flags = known["themes"], np.zeros(len(tokens.clause_text), np.uint16)
-        begins = known["begins"][:-1] & known["follows"][1:]
-        for place, length, flag in self._phrases.found(known["lemma"], part, begins):
+        for place, length, flag in self._phrases.found(known["lemma"], part, known["begins"], known["follows"]):
             flags[part[place]] |= flag
             themes[place : place + length] = 0  # "rapport qualité-prix" is of the price, not of the quality
         named = np.flatnonzero(themes)

@@ -12,12 +12,10 @@ import numpy as np
 
 from analysis import lexemes
 from analysis.columns import Bools, Floats, Ints, Rows, Values, heads, summed
-from analysis.lexemes import Lexemes, Says
-from analysis.phrases import Phrases, hashed
-from analysis.words import CONTRASTS, folded, shortened, without_turn
+from analysis.lexemes import TURNS, Lexemes, Says
+from analysis.words import shortened, without_turn
 
 MOST_TEXT = 20_000  # characters of one text that are read
-_TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})
 
 
 @dataclass(slots=True)
@@ -129,7 +127,7 @@ def cut(texts: Sequence[str]) -> Tokens:
     base = before[heads(of)]
     stops = np.append(before[first[1:]], after[-1:])
     clause = np.repeat(np.arange(len(first)), np.diff(first, append=len(of)))
-    blank = np.logical_and.reduceat(shapes["blank"], first) if len(first) else np.zeros(0, bool)
+    blank = np.logical_and.reduceat(shapes["blank"], first)
     return Tokens(
         texts, known, shapes["lexeme"], of, clause, _named(shapes, clause), clause_text,
         before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank, first,
@@ -178,9 +176,9 @@ def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple
 def _turning(shapes: Rows, of: Ints) -> Bools:
     """Which tokens are words of contrast, or begin several that are one together."""
     turning: Bools = shapes["turns"]
-    begins = shapes["may_turn"][:-1]
+    begins = shapes["begins"]
     if begins.any():
-        turning[[place for place, _, _ in _TURNS.found(shapes["word"], of, begins)]] = True
+        turning[[place for place, _, _ in TURNS.found(shapes["word"], of, begins, shapes["follows"])]] = True
     return turning
 
 

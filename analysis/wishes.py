@@ -79,8 +79,6 @@ class Cues:
 
     def held(self, tokens: Tokens) -> list[int]:
         """The phrases that each clause may hold; 0 for the many that ask for nothing by them."""
-        if not len(tokens.clause):
-            return []
         known = tokens.known(self)
         rarest, second, third = (np.bitwise_or.reduceat(known[name], tokens.first) for name in self.dtype.names or ())
         phrases = rarest & second & third

@@ -43,16 +43,15 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     asked.add_argument("--out", type=Path, default=Path("docs/model-figures.md"))
     given = asked.parse_args()
-    languages = ("fr", "en")
-    first = {language: _speeds(language, _sets(given.folder, language)) for language in languages}
+    every = {language: _sets(given.folder, language) for language in SETS}
+    first = {language: _speeds(language, sets) for language, sets in every.items()}
     lines = ["# Understanding, measured", "", "Made by `make evaluate`, on test splits that no model learnt from.", ""]
-    for language in languages:
-        sets = _sets(given.folder, language)
+    for language, sets in every.items():
         lines += [f"## {language}", "", *evaluation.table(sets), "", *_means(sets), ""]
         lines += [*_told(first[language], _speeds(language, sets)), ""]
         lines += ["Themes, by the curated vocabulary, and what is said of them:", ""]
         lines += [*themes.table(given.folder, language), ""]
-    lines += ["## Language", "", *_languages(given.folder), ""]
+    lines += ["## Language", "", *_languages(every), ""]
     text = "\n".join(lines)
     print(text)
     given.out.write_text(text, encoding="utf-8")
@@ -68,10 +67,10 @@ def _sets(folder: Path, language: str) -> dict[str, list[Labelled]]:
     return sets
 
 
-def _languages(folder: Path) -> list[str]:
+def _languages(every: dict[str, dict[str, list[Labelled]]]) -> list[str]:
     """Of some words in a row of test texts, how many are told to be of their language; without a hint."""
     lines = ["| words | French | English | mean |", "|---|---|---|---|"]
-    texts = {language: _written(folder, language) for language in ("fr", "en")}
+    texts = {language: _written(sets) for language, sets in every.items()}
     for count in (2, 3, 5, 8):
         shares = []
         for language, written in texts.items():
@@ -86,12 +85,10 @@ def _languages(folder: Path) -> list[str]:
     return lines
 
 
-def _written(folder: Path, language: str) -> list[str]:
-    """Reviews of the test splits: tweets and tokenised texts are another matter."""
-    sets = {
-        name: rows for name, rows in _sets(folder, language).items() if "tweet" not in name and "series" not in name
-    }
-    return [row.text for rows in sets.values() for row in rows[:_MOST]]
+def _written(sets: dict[str, list[Labelled]]) -> list[str]:
+    """Reviews: tweets and tokenised texts are another matter."""
+    reviews = [rows for name, rows in sets.items() if "tweet" not in name and "series" not in name]
+    return [row.text for rows in reviews for row in rows[:_MOST]]
 
 
 def _means(sets: dict[str, list[Labelled]]) -> list[str]:

@@ -43,20 +43,15 @@ def runs(forms: Sequence[str]) -> tuple[Ints, Ints]:
     return owners, (sums >> np.uint32(32 - CHARACTER_BITS)).astype(np.int64)
 
 
-def alone(hashes: Hashes) -> Ints:
-    """The buckets of single words."""
-    return _bucket(hashes)
-
-
 def sequences(hashes: Hashes, part: Ints) -> Iterator[tuple[Bools, Ints]]:
     """Sequences of two and three words, each time from every word on: which lie in one `part`, and the buckets."""
     near = part[1:] == part[:-1]
     pairs = _mixed(hashes[:-1] * _PAIRED + hashes[1:])
-    yield near, _bucket(pairs)
+    yield near, bucket(pairs)
     pairs = pairs[:-1]
     pairs *= _TRIPLED
     pairs += hashes[2:]
-    yield near[1:] & near[:-1], _bucket(_mixed(pairs))
+    yield near[1:] & near[:-1], bucket(_mixed(pairs))
 
 
 def denied(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, Ints]]:
@@ -65,10 +60,11 @@ def denied(hashes: Hashes, denies: Bools, part: Ints) -> Iterator[tuple[Ints, In
     for step in range(1, _REACH + 1):
         after = denying[denying + step < len(part)] + step
         reached = after[part[after] == part[after - step]]
-        yield reached, _bucket(_mixed(hashes[reached] + _DENIED))
+        yield reached, bucket(_mixed(hashes[reached] + _DENIED))
 
 
-def _bucket(hashes: Hashes) -> Ints:
+def bucket(hashes: Hashes) -> Ints:
+    """Where the weights of words are kept, or of their sequences, by their hashes."""
     return (hashes >> np.uint64(64 - WORD_BITS)).view(np.int64)
 
 

@@ -77,7 +77,7 @@ class Model:
         forms = [features.normal(word, self.language) for word in words]
         records = np.zeros(len(forms), self.dtype)
         records["hash"] = [hashed(form) if form else 0 for form in forms]
-        records["pair"] = self._pairs.take(features.alone(records["hash"]))
+        records["pair"] = self._pairs.take(features.bucket(records["hash"]))
         records["denies"] = [form in self._denying for form in forms]
         records["tells"] = [form not in self._mute for form in forms]
         owners, buckets = features.runs(forms)
@@ -181,9 +181,7 @@ def _because(tokens: Tokens, sums: _Sums, weighed: Weighed, trust: Floats) -> li
     weights[sums.places] += sums.given
     _join(weights, weighed.expressions)
     sizes, first = np.abs(weights), tokens.first_of_text
-    least = np.zeros(len(tokens.texts))
-    if len(first):
-        least[tokens.text[first]] = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
+    least = np.maximum(_LEAST, _FAINT * np.maximum.reduceat(sizes, first))
     telling = np.flatnonzero(sizes >= least.take(tokens.text))
     weights, sizes, of = weights.take(telling), sizes.take(telling), tokens.text.take(telling)
     order = np.lexsort((-sizes, of))

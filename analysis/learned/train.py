@@ -107,7 +107,7 @@ def _counted(texts: Sequence[str], language: str) -> tuple[Any, Any]:
     places, known = _reader(language).seen(tokens)
     part, of = tokens.clause[places], tokens.text[places]
     hashes = known["hash"]
-    found = [(of, features.alone(hashes))]
+    found = [(of, features.bucket(hashes))]
     found += [(of[: len(whole)][whole], buckets[whole]) for whole, buckets in features.sequences(hashes, part)]
     found += [(of[last], buckets) for last, buckets in features.denied(hashes, known["denies"], part)]
     owners, buckets = (np.concatenate(one) for one in zip(*found, strict=True))

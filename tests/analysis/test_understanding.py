@@ -161,9 +161,9 @@ def test_a_phrase_is_found_behind_a_sign_and_not_with_it():
     said = np.array(
         [0, hashed("plus"), hashed("tard"), 0, hashed("a"), hashed("b"), hashed("c"), hashed("a")], np.uint64
     )
-    anywhere = np.ones(len(said) - 1, bool)
-    assert phrases.found(said, np.zeros(len(said), np.int64), anywhere) == [(1, 2, 1), (4, 3, 2)]
-    assert phrases.found(said, np.arange(len(said)), anywhere) == []
+    anywhere = np.ones(len(said), bool)
+    assert phrases.found(said, np.zeros(len(said), np.int64), anywhere, anywhere) == [(1, 2, 1), (4, 3, 2)]
+    assert phrases.found(said, np.arange(len(said)), anywhere, anywhere) == []
 
 
 def test_what_is_known_of_words_is_bounded_and_a_text_cut_before_is_read_alike(monkeypatch):
@@ -199,7 +199,7 @@ def test_features_lie_within_their_tables(text):
     tokens = cut([text, "bon pain"])
     known = tokens.known(shipped("fr"))
     found = [
-        (tokens.clause, features.alone(known["hash"])),
+        (tokens.clause, features.bucket(known["hash"])),
         *features.sequences(known["hash"], tokens.clause),
         *features.denied(known["hash"], known["denies"], tokens.clause),
     ]
