@@ -7,7 +7,7 @@ publication for defamation and insult; other grounds know longer ones.
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -50,10 +50,10 @@ def of_mention(connection: Connection, company_id: str, mention_id: str) -> dict
     return dict(row) if row else None
 
 
-def told(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page says of it: `act_before` and `remind_on` are days."""
-    published = date.fromisoformat(kept["copy"]["published_at"][:10])
-    return {**kept, "act_before": _three_months_after(published), "remind_on": (kept["at"] + _REMIND_AFTER).date()}
+def told(kept: Mapping[str, Any], timezone: str) -> dict[str, Any]:
+    """What the page says of it: `act_before` is a day, `remind_on` a moment."""
+    published = clock.local_day(datetime.fromisoformat(kept["copy"]["published_at"]), timezone)
+    return {**kept, "act_before": _three_months_after(published), "remind_on": kept["at"] + _REMIND_AFTER}
 
 
 def _three_months_after(day: date) -> date:

@@ -30,7 +30,7 @@ def mentions(engine: Engine, firm: Mapping[str, Any]) -> Iterator[dict[str, Any]
         for row in rows:
             yield {
                 **{name: row[name] for name in MENTIONS if name in row},
-                "date": row["published_at"].isoformat(),
+                "date": row["published_at"].astimezone(clock.zone(firm["timezone"])).isoformat(),
                 "source": names[row["source_id"]]["name"] if row["source_id"] in names else row["source_id"],
                 "themes": ", ".join(f"{theme['theme']}:{theme['label']}" for theme in row["themes"]),
             }

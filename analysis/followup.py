@@ -12,14 +12,14 @@ WAITS = timedelta(hours=48)
 GIVEN_UP = timedelta(days=30)
 
 
-def unanswered(rows: Iterable[Mapping[str, Any]], now: datetime) -> Iterator[Finding]:
+def unanswered(rows: Iterable[Mapping[str, Any]], now: datetime, today: date) -> Iterator[Finding]:
     """One finding for each unhappy review with stars that nobody has answered or dealt with in two days."""
     for row in rows:
         waits = now - row["published_at"]
         is_open = row["status"] in {"new", "acknowledged"} and row["apart"] is None and not row["reply"]
         if is_open and row["label"] == "negative" and row["rating"] is not None and WAITS <= waits < GIVEN_UP:
             facts = {"rating": row["rating"], "days": waits.days, "quote": quoted(row)}
-            yield Finding(UNANSWERED, row["id"], "once", now.date(), facts, (row["id"],))
+            yield Finding(UNANSWERED, row["id"], "once", today, facts, (row["id"],))
 
 
 def new_subjects(rising: Iterable[Rising], today: date) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from analysis.alerts import Finding
+from vigie import clock
 
 RULE = "source_failing"
 
@@ -14,12 +15,20 @@ _CHANCE = 0.0005  # that nobody speaks for so long by chance, at the usual pace
 _FAILING_FOR = timedelta(days=1)
 
 
-def failing(source_id: str, name: str, error: str | None, since: datetime | None, now: datetime) -> Finding | None:
+def failing(
+    source_id: str, name: str, error: str | None, since: datetime | None, now: datetime, timezone: str
+) -> Finding | None:
     """A source that could not be read for a day."""
     if since is None or now - since < _FAILING_FOR:
         return None
-    facts = {"source": name, "why": "failing", "error": error or "", "since": since.date().isoformat()}
-    return Finding(RULE, source_id, f"failing:{since.date().isoformat()}", now.date(), facts)
+    facts = {
+        "source": name,
+        "why": "failing",
+        "error": error or "",
+        "since": clock.local_day(since, timezone).isoformat(),
+    }
+    window = f"failing:{since.date().isoformat()}"
+    return Finding(RULE, source_id, window, clock.local_day(now, timezone), facts)
 
 
 def silent(source_id: str, name: str, per_day: Mapping[date, int], today: date) -> Finding | None:

@@ -40,7 +40,9 @@ def findings_of(connection: Connection, firm: RowMapping) -> list[Finding]:
     ours = select(source).where(source.c.company_id == firm["id"], ~source.c.paused)
     found = []
     for row in connection.execute(ours).mappings().all():
-        error = silence.failing(row["id"], row["name"], row["error"], row["failing_since"], clock.now())
+        error = silence.failing(
+            row["id"], row["name"], row["error"], row["failing_since"], clock.now(), firm["timezone"]
+        )
         quiet = silence.silent(row["id"], row["name"], _per_day(connection, row, today), today)
         found += [finding for finding in (error or quiet,) if finding and row["polled_at"]]
     return [*found, *_asked_for(connection, firm, today)]
@@ -54,7 +56,7 @@ def _asked_for(connection: Connection, firm: RowMapping, today: date) -> list[Fi
         since = mention.c.published_at > clock.now() - followup.GIVEN_UP
         ours = mention.c.company_id == firm["id"], mention.c.label == "negative", since, ~mention.c.silent
         rows = map(dict, connection.execute(select(mention).where(*ours)).mappings())
-        found += followup.unanswered(rows, clock.now())
+        found += followup.unanswered(rows, clock.now(), today)
     if today.weekday() == _MONDAY and followup.NEW_SUBJECT in on:
         found += followup.new_subjects(queries.rising(connection, dict(firm), today), today)
     return found

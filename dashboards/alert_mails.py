@@ -101,8 +101,13 @@ def _write(
         found = [endpoints.alert_without_words(one) for one in found]
     if who["edition"] == "team":
         found = [_discreet(one, firm["staff"]) for one in found]
-    values = {"firm": firm["name"], "alerts": found[:_MOST], "more": max(0, len(found) - _MOST),
-              "page": f"{page}/alerts" if page else None}  # fmt: skip
+    values = {
+        "firm": firm["name"],
+        "timezone": firm["timezone"],
+        "alerts": found[:_MOST],
+        "more": max(0, len(found) - _MOST),
+        "page": f"{page}/alerts" if page else None,
+    }
     times = [found[0]["times"]] if found[0]["times"] else []
     event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"], *times)
     letters.enqueue(connection, settings, firm["id"], who["email"], "alerts", who["language"], event_id, values)

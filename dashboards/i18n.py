@@ -53,9 +53,9 @@ def environment(language: str) -> Environment:
     env.filters |= {
         "number": lambda value: number(value, language),
         "note": lambda value: note(value, language),
-        "day": lambda value: day(value, language),
+        "day": lambda value, timezone=None: day(value, language, timezone),
         "when": lambda value: when(value, language),
-        "shortday": lambda value: short_day(value, language),
+        "shortday": lambda value, timezone=None: short_day(value, language, timezone),
         "stars": stars,
         "theme": lambda value: theme(value, language),
         "habit": lambda value: _named(value, language, _HABITS),
@@ -69,7 +69,7 @@ def environment(language: str) -> Environment:
         "fault": lambda value: _named(value, language, _FAULTS),
         "ground": lambda value: _named(value, language, _GROUNDS),
         "notice": lambda value: _named(value, language, _NOTICES),
-        "longday": lambda value: long_day(value, language),
+        "longday": lambda value, timezone=None: long_day(value, language, timezone),
         "month": lambda value: str(format_date(_date(value), "MMM yyyy", locale=language)),
         "pair": lambda row: (row["id"], row["name"]),
         "marked": marked,
@@ -118,19 +118,19 @@ def note(value: float, language: str) -> str:
     return str(format_decimal(value, format="0.0", locale=language))
 
 
-def day(value: date | str, language: str) -> str:
+def day(value: date | str, language: str, timezone: str | None = None) -> str:
     """`lundi 23 novembre`, `Monday 23 November`."""
-    return str(format_date(_date(value), "EEEE d MMMM", locale=language))
+    return str(format_date(_date(value, timezone), "EEEE d MMMM", locale=language))
 
 
-def short_day(value: date | str | datetime, language: str) -> str:
+def short_day(value: date | str, language: str, timezone: str | None = None) -> str:
     """`23 nov.`, `23 Nov`."""
-    return str(format_date(_date(value), "d MMM", locale=language))
+    return str(format_date(_date(value, timezone), "d MMM", locale=language))
 
 
-def long_day(value: date | str, language: str) -> str:
+def long_day(value: date | str, language: str, timezone: str | None = None) -> str:
     """`23 novembre 2026`."""
-    return str(format_date(_date(value), "d MMMM yyyy", locale=language))
+    return str(format_date(_date(value, timezone), "d MMMM yyyy", locale=language))
 
 
 def marked(mention: Mapping[str, Any], staff: Sequence[str] = (), shown: bool = True) -> Markup:
@@ -196,7 +196,7 @@ def reason(sign: str, language: str) -> str:
 def moment(value: datetime, language: str, timezone: str) -> str:
     """`23 nov. 14:05`, as the firm's clocks show it."""
     local = value.astimezone(clock.zone(timezone))
-    return f"{short_day(local, language)} {local:%H:%M}"
+    return f"{short_day(local.date(), language)} {local:%H:%M}"
 
 
 def rule(name: str, language: str) -> str:
@@ -350,7 +350,12 @@ def _named(name: str, language: str, names: dict[str, str]) -> str:
     return translations(language).gettext(names[name]) if name in names else name
 
 
-def _date(value: date | str | datetime) -> date:
+def _date(value: date | str, timezone: str | None = None) -> date:
+    """A moment has no day before somebody says where."""
     if isinstance(value, str):
-        return date.fromisoformat(value[:10])
-    return value.date() if isinstance(value, datetime) else value
+        return date.fromisoformat(value)
+    if not isinstance(value, datetime):
+        return value
+    if timezone is None:
+        raise TypeError(f"the day of {value} depends on the time zone")
+    return clock.local_day(value, timezone)

@@ -168,7 +168,7 @@ def _one(connection: Connection, visit: Visit, mention_id: str) -> dict[str, Any
         "draft": replies.draft(one, rank),
         "written": None,
         "faults": (),
-        "dispute": disputes.told(kept) if kept else None,
+        "dispute": disputes.told(kept, visit.firm["timezone"]) if kept else None,
         "reasons": disputes.REASONS,
         "people": [who["name"] or who["email"] for who in people.of_company(connection, visit.company_id)],
     }

@@ -412,3 +412,28 @@ def test_an_alert_is_dealt_with_by_a_button_and_only_by_those_who_may(client, ho
     assert ">C’est réglé</button>" not in client.get(f"{page}/alerts").text
     with db.reading(house.engine) as connection:
         assert queries.alerts(connection, firm["id"])[0]["acknowledged_by"] is not None
+
+
+def test_a_day_is_the_firms_own(client, house, firm):
+    enter(client, house)
+    late = datetime(2026, 6, 14, 22, 30, tzinfo=UTC)  # half past midnight in Limoges
+    hear(house, firm, Found(text="Horrible, à fuir !", rating=1, published_at=late))
+    place = f"/companies/{firm['id']}"
+    [opened] = re.findall(r'href="(\S+/reviews/[^"?#]+)', client.get(f"{place}/reviews").text)
+    with clock.held(late):
+        client.post(f"{opened}/dispute", data={"reason": "insult"})
+    listed, page = client.get(f"{place}/reviews").text, client.get(opened).text
+    assert "15 juin" in listed
+    assert {"lundi 15 juin", "15 septembre 2026", "lundi 29 juin"} <= set(
+        re.findall(r"(?:lundi )?\d+ \w+(?: 2026)?", page)
+    )
+    assert not re.search("14 (juin|sept)|28 juin", listed + page)
+    assert "2026-06-15T00:30:00+02:00" in client.get(f"{place}/settings/export/mentions.csv").text
+
+
+def test_a_moment_has_no_day_until_somebody_says_where():
+    late = datetime(2026, 6, 14, 22, 30, tzinfo=UTC)
+    assert i18n.short_day(late, "fr", "America/Martinique") == "14 juin"
+    assert i18n.short_day(late, "fr", "Europe/Paris") == "15 juin"
+    with pytest.raises(TypeError):
+        i18n.short_day(late, "fr")

@@ -446,7 +446,7 @@ def test_a_guide_remembers_what_is_done(client, house, firm):
     page = f"/companies/{firm['id']}/guides/answer_negative"
     assert client.post(page, data={"step": 0, "done": "true"}).status_code == 303
     assert "<s>" in client.get(page).text
-    assert "1 étapes sur 5 faites" in client.get(f"/companies/{firm['id']}/guides").text
+    assert "Étapes faites : 1 sur 5" in client.get(f"/companies/{firm['id']}/guides").text
     client.post(page, data={"step": 0, "done": "false"})
     assert "<s>" not in client.get(page).text
     assert client.post(page, data={"step": 99, "done": "true"}).status_code == 404
