@@ -3,8 +3,8 @@ holds it, for all new words of a lot together, and texts are read by whole array
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from array import array
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from analysis.words import CONTRASTS, bare, folded
 
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
 _MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
+_ITEM = 8  # bytes of a number
 
 # Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
 _TOKEN = re.compile(
@@ -71,13 +72,15 @@ class Column:
         return self._table.at(lexemes)
 
 
-class _Numbers(dict[str, int]):
-    def __init__(self, add: Callable[[str], int]) -> None:
-        self._add = add
+class _Made(dict[str, Any]):
+    """What `make` makes of a text, kept."""
 
-    def __missing__(self, token: str) -> int:
-        number = self[token] = self._add(token)
-        return number
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+
+    def __missing__(self, text: str) -> Any:
+        made = self[text] = self._make(text)
+        return made
 
 
 class Lexemes:
@@ -88,13 +91,11 @@ class Lexemes:
     def __init__(self) -> None:
         self.words: list[str] = []
         self._characters = 0
-        self._lexemes = _Numbers(self._add_word)
-        self._tokens = _Numbers(self._add)
-        self._pieces = _Numbers(self._add_piece)
+        self._lexemes = _Made(self._add_word)
+        self._tokens = _Made(self._add)
+        self._pieces = _Made(self._add_piece)
         self._columns: dict[Says, Column] = {}
         self._shapes = Table(_SHAPE)
-        self._inside = Table(np.dtype([("token", "i8")]))  # the tokens of all pieces, one after the other
-        self._spans = Table(np.dtype([("first", "i8"), ("count", "i8")]))
         self._lock = threading.RLock()
 
     @property
@@ -103,20 +104,11 @@ class Lexemes:
 
     def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
         """The shapes of the tokens of all texts, in order, and how many tokens each text has."""
-        lengths: list[int] = []
-
-        def pieces() -> Iterator[list[str]]:
-            for text in texts:  # one at a time: what was just split is quicker to look up
-                yield (found := text.split(" "))
-                lengths.append(len(found))
-
         with self._lock:
-            every = chain.from_iterable(pieces())
-            spans = self._spans.at(np.fromiter(map(self._pieces.__getitem__, every), np.int64))
-            counts = spans["count"]
-            shapes = self._shapes.at(self._inside.at(_places(spans["first"], counts))["token"])
-        edges = np.append(0, np.cumsum(counts))[np.append(0, np.cumsum(lengths, dtype=np.int64))]
-        return shapes, np.diff(edges)
+            # One at a time: what was just split is quicker to look up.
+            inside = [b"".join(map(self._pieces.__getitem__, text.split(" "))) for text in texts]
+            shapes = self._shapes.at(np.frombuffer(b"".join(inside), np.int64))
+        return shapes, np.array([len(one) for one in inside], np.int64) // _ITEM
 
     def known(self, says: Says, numbers: Ints) -> Rows:
         """What `says` tells of each."""
@@ -126,13 +118,11 @@ class Lexemes:
                 column = self._columns[says] = Column(says, self.words)
             return column.at(numbers)
 
-    def _add_piece(self, piece: str) -> int:
+    def _add_piece(self, piece: str) -> bytes:
+        """The numbers of its tokens, as they lie in an array."""
         self._characters += len(piece)
         tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
-        first = self._inside.size
-        for token in tokens:
-            self._inside.append(self._tokens[token])
-        return self._spans.append(first, len(tokens))
+        return array("q", [self._tokens[token] for token in tokens]).tobytes()
 
     def _add(self, token: str) -> int:
         shown = token.rstrip()
@@ -171,12 +161,3 @@ def _without_addresses(text: str) -> str:
     if "@" in text or "://" in text or "www." in text:
         return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
     return text
-
-
-def _places(first: Ints, count: Ints) -> Ints:
-    """Where the tokens of all pieces lie, in order: one after the other in a piece, then a leap to the next."""
-    steps = np.ones(count.sum(), np.int64)
-    begins = np.cumsum(count) - count
-    steps[begins[1:]] = first[1:] - (first[:-1] + count[:-1] - 1)
-    steps[begins[:1]] = first[:1]
-    return np.cumsum(steps)

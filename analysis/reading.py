@@ -1,13 +1,13 @@
 """Mentions, read: language, sentiment, themes. Pure; a batch at a time, as the model likes it best."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from analysis import language, sentiment
-from analysis.columns import heads
+from analysis.columns import Bools, Ints, heads
 from analysis.lexicon import Because
 from analysis.sentiment import Label, label_of
 from analysis.themes import GENERAL, SHIPPED, Opinion, Vocabulary, opinions
@@ -103,27 +103,38 @@ def _read(
     texts, scores = sentiment.engine_for(tongue, engine).hear(tokens)
     named = _named(tokens, [one.trade for one in asked], tongue, vocabulary)
     clauses, told = tokens.clauses(), _told(tokens)
-    edges = np.searchsorted(tokens.clause_text[told], np.arange(len(texts) + 1)).tolist()
-    made = wishes(tokens, clauses, told, tongue)
-    for at in made:
+    of = tokens.clause_text[told]
+    wished: list[list[Wish]] = [[] for _ in asked]
+    for at, made in wishes(tokens, clauses, told, tongue).items():
+        wished[tokens.clause_text[at]] += made
         scores[at] = _asked_for(scores[at])
-    for one, whole, (first, last) in zip(asked, texts, pairwise(edges), strict=True):
-        ours = told[first:last]
-        said = [scores[at] for at in ours]
-        mixed = bool(said) and max(said) >= _MIXED and min(said) <= -_MIXED
-        themes = opinions(ours, scores, named, clauses, _on_scale(one.rating))
-        wished = each_once(chain.from_iterable(made[at] for at in ours if at in made)) if made else ()
-        because = whole.because[:_MOST_BECAUSE]
-        by_words = Reading(tongue, whole.label, whole.score, whole.confidence, mixed, themes, because, wished)
-        yield _by_stars(by_words, one.rating, bool(said))
+    stars = np.array([_on_scale(one.rating) for one in asked], np.float64)
+    said = scores[told]
+    speaks = _holding(of, len(texts))
+    mixed = _holding(of[said >= _MIXED], len(texts)) & _holding(of[said <= -_MIXED], len(texts))
+    every = opinions(told, of, scores, named, clauses, stars)
+    for one, whole, themes, made, has_words, is_mixed in zip(
+        asked, texts, every, wished, speaks.tolist(), mixed.tolist(), strict=True
+    ):
+        by_words = Reading(
+            tongue, whole.label, whole.score, whole.confidence, is_mixed, tuple(themes), whole.because[:_MOST_BECAUSE],
+            each_once(made),
+        )  # fmt: skip
+        yield _by_stars(by_words, one.rating, has_words)
 
 
-def _told(tokens: Tokens) -> list[int]:
+def _told(tokens: Tokens) -> Ints:
     """The clauses that are read one by one: the first sixty of each text, those without a word excepted."""
     every = np.arange(len(tokens.clause_text))
     in_text = every - heads(tokens.clause_text)[tokens.clause_text]
-    told: list[int] = every[(in_text < _MOST_CLAUSES) & ~tokens.blank].tolist()
-    return told
+    return every[(in_text < _MOST_CLAUSES) & ~tokens.blank]
+
+
+def _holding(of: Ints, count: int) -> Bools:
+    """Which of `count` texts are among `of`."""
+    held = np.zeros(count, bool)
+    held[of] = True
+    return held
 
 
 def _asked_for(score: float) -> float:
@@ -143,7 +154,7 @@ def _unread(tokens: Tokens, asked: Sequence[Asked], tongue: str, *_: object) -> 
         yield _by_stars(Reading(tongue, "neutral", 0.0, 0.0, False, told, ()), one.rating, has_words)
 
 
-def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary: Vocabulary) -> list[int]:
+def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary: Vocabulary) -> Ints:
     """The themes of each clause, as flags, in the words of each text's trade."""
     if len(set(trades)) == 1:
         return vocabulary.of(tongue, trades[0]).named(tokens)
@@ -151,7 +162,7 @@ def _named(tokens: Tokens, trades: Sequence[str | None], tongue: str, vocabulary
     for trade in set(trades):
         theirs = np.array([one == trade for one in trades])
         named[theirs[tokens.clause_text]] = vocabulary.of(tongue, trade).named(tokens.only(theirs))
-    return [int(one) for one in named.tolist()]
+    return named
 
 
 def _on_scale(rating: float | None) -> float | None:

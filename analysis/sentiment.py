@@ -42,7 +42,7 @@ class Engine(Protocol):
 
     name: str
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
         """Each text, and the score of each clause, which means nothing for one without a word."""
 
 
@@ -54,7 +54,7 @@ class Learned:
     def __init__(self, language: str) -> None:
         self._model = shipped(language)
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
         texts, clauses, because = self._model.judge(tokens)
         # Neutral is said as readily as if it were no rarer than where it was learnt: the least harmful error.
         return list(_judged(tokens.texts, texts, _RARER, because)), _scores(clauses)
@@ -70,7 +70,7 @@ class Own:
 
         self._model = Transformer(folder)
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
         judged = self._model.judge(tokens.texts)
         return list(_judged(tokens.texts, judged)), _scores(self._model.judge(list(tokens.clauses())))
 
@@ -82,8 +82,10 @@ class ByWords:
         self.name = name
         self._scorer = scorer
 
-    def hear(self, tokens: Tokens) -> tuple[list[Heard], list[float]]:
-        return [self._heard(text) for text in tokens.texts], [self._heard(one).score for one in tokens.clauses()]
+    def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
+        return [self._heard(text) for text in tokens.texts], np.array(
+            [self._heard(one).score for one in tokens.clauses()]
+        )
 
     def _heard(self, text: str) -> Heard:
         score, because = self._scorer.score(text[:_MOST_TEXT])
@@ -161,11 +163,10 @@ def _judged(
     best = (probabilities / rareness).argmax(axis=1)
     sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
     labels = [LABELS[one] for one in best.tolist()]
-    heard = map(Heard, labels, _scores(probabilities), sure, because or [()] * len(texts))
+    heard = map(Heard, labels, _scores(probabilities).tolist(), sure, because or [()] * len(texts))
     for text, one in zip(texts, heard, strict=True):
         yield one if text.strip() else Heard("neutral", 0.0, 0.0, ())
 
 
-def _scores(probabilities: Floats) -> list[float]:
-    scores: list[float] = (probabilities[:, 2] - probabilities[:, 0]).round(3).tolist()
-    return scores
+def _scores(probabilities: Floats) -> Floats:
+    return (probabilities[:, 2] - probabilities[:, 0]).round(3)

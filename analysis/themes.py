@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.columns import Records
+from analysis.columns import Floats, Ints, Records, heads
 from analysis.phrases import Phrases, hashed
 from analysis.sentiment import Label, label_of
 from analysis.tokens import Clauses, Tokens, cut
@@ -34,6 +34,8 @@ TRADES = {
     "31": "craftsman", "81": "craftsman", "86": "medical", "75": "medical", "10.71": "shop", "95": "garage",
 }  # fmt: skip
 _FLAGS = {theme: 1 << number for number, theme in enumerate(THEMES)} | {NONE: 0}
+_NAMES = (*THEMES, GENERAL)
+_BITS = 1 << np.arange(len(_NAMES))
 
 
 class Opinion(NamedTuple):
@@ -83,19 +85,18 @@ class TradeWords:
         key = hashed(base)
         return self._words.get(base, 0), key, *self._phrases.roles(key)
 
-    def named(self, tokens: Tokens) -> list[int]:
+    def named(self, tokens: Tokens) -> Ints:
         """The themes that each clause names, as flags."""
         known = tokens.known(self)
         places = np.flatnonzero(known["lemma"])
         known, part = known.take(places), tokens.clause.take(places)
-        themes, flags = known["themes"], np.zeros(len(tokens.clause_text), np.uint16)
+        themes, flags = known["themes"], np.zeros(len(tokens.clause_text), np.int64)
         for place, length, flag in self._phrases.found(known["lemma"], part, known["begins"], known["follows"]):
             flags[part[place]] |= flag
             themes[place : place + length] = 0  # "rapport qualité-prix" is of the price, not of the quality
         named = np.flatnonzero(themes)
         np.bitwise_or.at(flags, part[named], themes[named])
-        told: list[int] = flags.tolist()
-        return told
+        return flags
 
 
 class Vocabulary:
@@ -120,7 +121,7 @@ class Vocabulary:
 
     def named(self, sentence: str, language: str, trade: str | None = None) -> set[str]:
         """The themes that a sentence names."""
-        return set(chain.from_iterable(map(themes_of, self.of(language, trade).named(cut([sentence])))))
+        return set(chain.from_iterable(map(themes_of, self.of(language, trade).named(cut([sentence])).tolist())))
 
     def _entries(self, language: str, trade: str | None) -> Iterator[Mapping[str, str]]:
         """What every trade shares, what this one adds, and what the host adds to either: the last word counts."""
@@ -148,33 +149,35 @@ def themes_of(flags: int) -> tuple[str, ...]:
     return tuple(theme for theme, flag in _FLAGS.items() if flags & flag)
 
 
-def opinions(
-    clauses: Sequence[int], scores: Sequence[float], named: Sequence[int], words: Clauses, stars: float | None
-) -> tuple[Opinion, ...]:
-    """What one text says: an opinion for each theme that its clauses name (as flags), `general` when none does.
+def opinions(told: Ints, of: Ints, scores: Floats, named: Ints, words: Clauses, stars: Floats) -> list[list[Opinion]]:
+    """What each text says: an opinion for each theme that its clauses name, `general` when none does.
 
-    `clauses` are the numbers of its own among `scores`, `named` and `words`. `stars` (-1 to 1), where the customer gave
-    a rating, weighs as much as the words.
+    `told` are the numbers of the clauses that are read, among `scores`, `named` (themes as flags) and `words`, and `of`
+    the text of each. `stars`, from -1 to 1 for each text, or NaN without a rating, weigh as much as the words.
     """
-    naming: dict[str, list[int]] = {}
-    for at in clauses:
-        if named[at]:
-            for theme in themes_of(named[at]):
-                naming.setdefault(theme, []).append(at)
-    if clauses and not naming:
-        return (_opinion(GENERAL, clauses, scores, words, stars),)
-    return tuple([_opinion(theme, naming[theme], scores, words, stars) for theme in THEMES if theme in naming])
+    flags = named[told]
+    names = np.zeros(len(stars), bool)
+    names[of[flags > 0]] = True
+    at, theme = np.nonzero(np.where(names[of], flags, _BITS[-1])[:, None] & _BITS)
+    order = np.lexsort((theme, of[at]))
+    at, theme = at[order], theme[order]
+    first = heads(of[at] * len(_BITS) + theme)
+    size, said = np.diff(first, append=len(at)), scores[told[at]]
+    text = of[at[first]]
+    score = np.add.reduceat(said, first) / size
+    score = np.where(np.isnan(stars[text]), score, (score + stars[text]) / 2)
+    telling = told[at[_strongest(said * np.repeat(np.where(score > 0, 1, -1), size), first, size)]]
+    found: list[list[Opinion]] = [[] for _ in stars]
+    rows = zip(text.tolist(), theme[first].tolist(), score.tolist(), telling.tolist(), strict=True)
+    for whose, number, value, quoted in rows:
+        found[whose].append(Opinion(_NAMES[number], label_of(value), round(value, 3), words.quoted(quoted)))
+    return found
 
 
-def _opinion(
-    theme: str, clauses: Sequence[int], scores: Sequence[float], words: Clauses, stars: float | None
-) -> Opinion:
-    said = [scores[at] for at in clauses]
-    score = sum(said) / len(said)
-    if stars is not None:
-        score = (score + stars) / 2
-    telling = clauses[said.index(max(said) if score > 0 else min(said))]
-    return Opinion(theme, label_of(score), round(score, 3), words.quoted(telling))
+def _strongest(values: Floats, first: Ints, size: Ints) -> Ints:
+    """The place of the greatest of each part, the first of equals."""
+    greatest = np.flatnonzero(values == np.repeat(np.maximum.reduceat(values, first), size))
+    return greatest[heads(np.repeat(np.arange(len(first)), size)[greatest])]
 
 
 SHIPPED = Vocabulary()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.columns import Records
+from analysis.columns import Hashes, Ints, Records
 from analysis.language import SMALL_WORDS
 from analysis.tokens import Clauses, Tokens
 from analysis.words import folded
@@ -77,14 +77,13 @@ class Cues:
                     masks = _either(masks, theirs) if part.startswith(stem) else masks
         return masks
 
-    def held(self, tokens: Tokens) -> list[int]:
+    def held(self, tokens: Tokens) -> Hashes:
         """The phrases that each clause may hold; 0 for the many that ask for nothing by them."""
         known = tokens.known(self)
         rarest, second, third = (np.bitwise_or.reduceat(known[name], tokens.first) for name in self.dtype.names or ())
         phrases = rarest & second & third
         asks, lacks, names = (phrases & np.uint64(mask) > 0 for mask in (_ASKS, _LACKS, _NAMES))
-        held: list[int] = (phrases * (asks | lacks & names)).tolist()
-        return held
+        return np.asarray(phrases * (asks | lacks & names))
 
 
 def _either(one: _Masks, other: _Masks) -> _Masks:
@@ -106,15 +105,15 @@ def cues(language: str) -> Cues:
     return Cues(language)
 
 
-def wishes(tokens: Tokens, clauses: Clauses, told: Sequence[int], language: str) -> dict[int, list[Wish]]:
+def wishes(tokens: Tokens, clauses: Clauses, told: Ints, language: str) -> dict[int, list[Wish]]:
     """What those of `clauses` ask for that do, by their numbers, which are among those `told`."""
     held = cues(language).held(tokens)
-    asking = [at for at in told if held[at]]
+    asking = told[held[told] > 0].tolist()
     edges, words, made = np.append(tokens.first, len(tokens.lexeme)), tokens.lexemes.words, {}
     for at in asking:
         ours = tokens.lexeme[edges[at] : edges[at + 1]].tolist()
         said = filter(None, [_plain(words[one]) for one in ours])
-        requests = _requests(f" {' '.join(said)} ", held[at], language)
+        requests = _requests(f" {' '.join(said)} ", int(held[at]), language)
         if requests:
             made[at] = [Wish(request, clauses.quoted(at)) for request in requests]
     return made

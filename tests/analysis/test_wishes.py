@@ -3,6 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import wishes as module
@@ -20,7 +21,7 @@ CASES = [
 def _made(text: str, language: str) -> tuple[Wish, ...]:
     tokens = cut([text])
     clauses = tokens.clauses()
-    return each_once(chain.from_iterable(wishes(tokens, clauses, range(len(clauses)), language).values()))
+    return each_once(chain.from_iterable(wishes(tokens, clauses, np.arange(len(clauses)), language).values()))
 
 
 @pytest.mark.parametrize(("request_meant", "language", "text"), CASES)
