@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 
 from analysis.columns import Floats
-from analysis.learned.model import NEUTRAL_SHARE, shipped
+from analysis.learned.model import shipped
 from analysis.lexicon import Because, Lexicon
 from analysis.tokens import Tokens, cut
 from vigie.errors import SettingsError
@@ -24,7 +24,7 @@ ENGINES = ("learned", "lexicon", "published")
 SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilbert 2014)
 _EVEN = np.ones(3)
-_RARER = np.array([1.0, NEUTRAL_SHARE, 1.0])
+_CAUTIOUS = np.array([1.0, 0.8, 1.0])  # neutral is said where it is nearly as likely: the least harmful error
 _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 
 
@@ -56,8 +56,7 @@ class Learned:
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
         texts, clauses, because = self._model.judge(tokens)
-        # Neutral is said as readily as if it were no rarer than where it was learnt: the least harmful error.
-        return list(_judged(tokens.texts, texts, _RARER, because)), _scores(clauses)
+        return list(_judged(tokens.texts, texts, _CAUTIOUS, because)), _scores(clauses)
 
 
 class Own:
@@ -158,9 +157,9 @@ def judge(engine: Engine, texts: Sequence[str]) -> list[Heard]:
 
 
 def _judged(
-    texts: Sequence[str], probabilities: Floats, rareness: Floats = _EVEN, because: Sequence[Because] | None = None
+    texts: Sequence[str], probabilities: Floats, least: Floats = _EVEN, because: Sequence[Because] | None = None
 ) -> Iterator[Heard]:
-    best = (probabilities / rareness).argmax(axis=1)
+    best = (probabilities / least).argmax(axis=1)
     sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
     labels = [LABELS[one] for one in best.tolist()]
     heard = map(Heard, labels, _scores(probabilities).tolist(), sure, because or [()] * len(texts))
