@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.columns import Ints, Records, Rows, Table
 from analysis.phrases import Phrases, hashed
-from analysis.words import CONTRASTS, bare, folded
+from analysis.words import CONCESSIONS, CONTRASTS, NO_CONTRASTS, OPENING_CONCESSIONS, bare, folded
 
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
 _MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
@@ -36,12 +36,17 @@ _JOINING = frozenset("et de du des la le les and of the &".split())
 _SHAPE = np.dtype(
     [
         ("lexeme", "i8"), ("size", "i8"), ("newline", "?"), ("spaced", "?"), ("ends", "?"), ("surely", "?"),
-        ("closes", "?"), ("opens", "?"), ("turns", "?"), ("word", "u8"), ("title", "?"), ("naming", "?"),
+        ("closes", "?"), ("opens", "?"), ("turn", "u1"), ("word", "u8"), ("title", "?"), ("naming", "?"),
         ("joining", "?"), ("blank", "?"), ("white", "?"), ("begins", "?"), ("follows", "?"),
     ]
 )  # fmt: skip
-_TURNING = frozenset(folded(one) for one in CONTRASTS if " " not in one)
-TURNS = Phrases({tuple(map(hashed, folded(one).split())): True for one in CONTRASTS if " " in one})
+NO_TURN, CONTRAST, CONCESSION, OPENING_CONCESSION = range(4)
+_TURNS = {
+    folded(one): turn
+    for turn, words in enumerate((NO_CONTRASTS, CONTRASTS, CONCESSIONS, OPENING_CONCESSIONS))
+    for one in words
+}
+TURNS = Phrases({tuple(map(hashed, said.split())): turn for said, turn in _TURNS.items() if " " in said})
 
 
 class Says(Protocol):
@@ -140,7 +145,7 @@ def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:
     opens = first.isupper() or first.isdigit() or first in _OPENING or first >= "\U0001f300"
     return (
         lexeme, len(token), "\n" in token[len(shown) :], len(token) > len(shown), ends, ends and len(shown) > 1,
-        len(shown) == 1 and first in _CLOSING, shown != "" and opens, word in _TURNING,
+        len(shown) == 1 and first in _CLOSING, shown != "" and opens, _TURNS.get(word, NO_TURN),
         key, shown.istitle(), bare(word, "fr") in _NAMING, word in _JOINING,
         not shown.strip(",;"), not shown, *TURNS.roles(key),
     )  # fmt: skip

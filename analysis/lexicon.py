@@ -157,10 +157,11 @@ def _heighten(values: Floats, heightens: Bools, part: Ints, expressions: dict[in
 
 
 def contrast(tokens: Tokens) -> Floats:
-    """What each clause weighs in its text: less before "mais", more after."""
-    damped = np.zeros(len(tokens.clause_text), bool)
-    damped[:-1] = tokens.turned[1:] & ~tokens.begins[1:]
-    return np.where(tokens.turned, _AFTER, 1.0) * np.where(damped, _BEFORE, 1.0)
+    """What each clause weighs in its text: less before "mais" and after "malgré", more beside."""
+    stressed, damped = tokens.turned | tokens.resumes, tokens.concedes.copy()
+    damped[:-1] |= tokens.turned[1:] & ~tokens.begins[1:]
+    stressed[:-1] |= tokens.concedes[1:] & ~tokens.begins[1:]
+    return np.where(stressed, _AFTER, 1.0) * np.where(damped, _BEFORE, 1.0)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis import lexemes
 from analysis.columns import Bools, Floats, Ints, Rows, Values, heads, summed
-from analysis.lexemes import TURNS, Lexemes, Says
+from analysis.lexemes import CONCESSION, CONTRAST, NO_TURN, OPENING_CONCESSION, TURNS, Lexemes, Says
 from analysis.words import shortened, without_turn
 
 MOST_TEXT = 20_000  # characters of one text that are read
@@ -23,7 +23,8 @@ class Tokens:
     """The tokens of `texts`, in order: the lexeme of each, and which text and clause hold it.
 
     Clauses are counted through all texts: `clause_text` says of which text each is, `starts` and `stops` where it lies
-    in that text, `turned` whether it begins with a word of contrast, `begins` whether a sentence begins with it,
+    in that text, `turned` whether it begins with a word of contrast, `concedes` whether with one of concession,
+    `resumes` whether it follows what its sentence conceded first, `begins` whether a sentence begins with it,
     `blank` whether it holds nothing but space and commas, `first` which token is its first. `named`: the tokens that
     belong to a name.
     """
@@ -38,6 +39,8 @@ class Tokens:
     starts: Ints
     stops: Ints
     turned: Bools
+    concedes: Bools
+    resumes: Bools
     begins: Bools
     blank: Bools
     first: Ints
@@ -77,7 +80,8 @@ class Tokens:
             [text for text, is_kept in zip(self.texts, kept.tolist(), strict=True) if is_kept],
             self.lexemes, self.lexeme[tokens], text_number[self.text[tokens]], clause_number[self.clause[tokens]],
             self.named[tokens], text_number[self.clause_text[clauses]], self.starts[clauses], self.stops[clauses],
-            self.turned[clauses], self.begins[clauses], self.blank[clauses], heads(self.clause[tokens]),
+            self.turned[clauses], self.concedes[clauses], self.resumes[clauses], self.begins[clauses],
+            self.blank[clauses], heads(self.clause[tokens]),
         )  # fmt: skip
 
 
@@ -117,10 +121,10 @@ def cut(texts: Sequence[str]) -> Tokens:
         own = np.flatnonzero(~loose)
         shapes, of = shapes.take(own), of.take(own)
         size, newline = np.add.reduceat(size, own), np.logical_or.reduceat(newline, own)
-    turning = _turning(shapes, of)
-    begins, turns = _boundaries(shapes, newline, of, turning)
-    starts = begins | turns
-    first = np.flatnonzero(starts)
+    begins = _begins(shapes, newline, of)
+    turn = _turns(shapes, of, begins)
+    resumes = _resumes(shapes, begins, turn >= CONCESSION)
+    first = np.flatnonzero(begins | resumes | (turn > NO_TURN))
     clause_text = of[first]
     after = np.cumsum(size)
     before = after - size
@@ -130,7 +134,8 @@ def cut(texts: Sequence[str]) -> Tokens:
     blank = np.logical_and.reduceat(shapes["blank"], first)
     return Tokens(
         texts, known, shapes["lexeme"], of, clause, _named(shapes, clause), clause_text,
-        before[first] - base[clause_text], stops - base[clause_text], turning[first], begins[first], blank, first,
+        before[first] - base[clause_text], stops - base[clause_text], turn[first] == CONTRAST,
+        turn[first] >= CONCESSION, resumes[first], begins[first], blank, first,
     )  # fmt: skip
 
 
@@ -157,8 +162,8 @@ def _composed(text: str) -> str:
     return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
-def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple[Bools, Bools]:
-    """Before which tokens a sentence begins, and before which a sentence turns."""
+def _begins(shapes: Rows, newline: Bools, of: Ints) -> Bools:
+    """With which tokens a sentence begins."""
     begins = np.ones(len(of), bool)
     begins[1:] = of[1:] != of[:-1]
     ends, surely, spaced = shapes["ends"], shapes["surely"], shapes["spaced"][:-1]
@@ -166,20 +171,31 @@ def _boundaries(shapes: Rows, newline: Bools, of: Ints, turning: Bools) -> tuple
     for _ in range(2):  # "Merci !")
         ends[1:] |= closed & ends[:-1]
         surely[1:] |= closed & surely[:-1]
-    ended = newline[:-1] | (spaced & ends[:-1] & (shapes["opens"][1:] | surely[:-1]))
-    turns = np.zeros(len(of), bool)
-    turns[1:] = spaced & turning[1:] & ~begins[1:]
-    begins[1:] |= ended
-    return begins, turns & ~begins
+    begins[1:] |= newline[:-1] | (spaced & ends[:-1] & (shapes["opens"][1:] | surely[:-1]))
+    return begins
 
 
-def _turning(shapes: Rows, of: Ints) -> Bools:
-    """Which tokens are words of contrast, or begin several that are one together."""
-    turning: Bools = shapes["turns"]
-    begins = shapes["begins"]
-    if begins.any():
-        turning[[place for place, _, _ in TURNS.found(shapes["word"], of, begins, shapes["follows"])]] = True
-    return turning
+def _turns(shapes: Rows, of: Ints, begins: Bools) -> Values:
+    """Which tokens are words of contrast or concession, or begin several that are one together, after a space."""
+    turn: Values = shapes["turn"]
+    for place, length, ours in TURNS.found(shapes["word"], of, shapes["begins"], shapes["follows"]):
+        turn[place : place + length] = NO_TURN
+        turn[place] = ours
+    after_space = np.append(True, shapes["spaced"][:-1])
+    turn[~begins & (~after_space | (turn == OPENING_CONCESSION))] = NO_TURN
+    return turn
+
+
+def _resumes(shapes: Rows, begins: Bools, concedes: Bools) -> Bools:
+    """The tokens after the comma that ends what a sentence concedes first: "Malgré l'attente, un régal"."""
+    resumes = np.zeros(len(begins), bool)
+    conceding = begins & concedes
+    if conceding.any():
+        sentence = np.cumsum(begins) - 1
+        ends = (shapes["blank"] & shapes["spaced"])[:-1] & ~begins[1:]
+        commas = np.flatnonzero(ends & conceding[begins][sentence[:-1]])
+        resumes[commas[heads(sentence[commas])] + 1] = True
+    return resumes
 
 
 def _named(shapes: Rows, clause: Ints) -> Bools:

@@ -10,8 +10,16 @@ import simplemma
 # Where a sentence turns: "accueil charmant mais trop cher".
 CONTRASTS = (
     "mais", "par contre", "en revanche", "cependant", "toutefois", "néanmoins", "seul bémol", "but", "however",
-    "although", "though", "on the other hand",
+    "on the other hand",
 )  # fmt: skip
+# What follows is conceded, up to the comma where the sentence begins with it.
+CONCESSIONS = (
+    "malgré", "même si", "quoique", "despite", "in spite of", "although", "though", "even though", "even if",
+)  # fmt: skip
+# Only at the beginning of a sentence: "c'est bien que…", "he smiled while…".
+OPENING_CONCESSIONS = ("bien que", "while")
+# Here "but" turns nothing.
+NO_CONTRASTS = ("nothing but", "anything but", "none but", "choice but", "help but", "last but not least")
 _TURNING = re.compile(rf"(?:{'|'.join(CONTRASTS)})\b[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LETTERS = re.compile(r"[^\W_]+")

@@ -60,6 +60,33 @@ def test_a_text_that_turns_gives_each_theme_its_own_words():
 
 
 @pytest.mark.parametrize(
+    ("text", "happy", "theme", "quote"),
+    [
+        ("Malgré un accueil charmant, les chambres sont sales.", False, "service", "Malgré un accueil charmant"),
+        ("Les chambres sont sales malgré un accueil charmant.", False, "service", "malgré un accueil charmant."),
+        ("Bien que la salle soit bruyante, quel régal !", True, "ambience", "Bien que la salle soit bruyante"),
+        ("Even though the waiter was lovely, the food was awful.", False, "service", "Even though the waiter was lovely"),
+        ("The food was awful, although the staff were lovely.", False, "service", "although the staff were lovely."),
+    ],
+)  # fmt: skip
+def test_what_is_conceded_weighs_less_and_keeps_its_own_words(text, happy, theme, quote):
+    read = reading.read(text)
+    assert (read.score > 0) == happy
+    said = {one.theme: one for one in read.themes}[theme]
+    assert (said.quote, said.score > 0) == (quote, not happy)
+
+
+def test_a_comma_in_a_number_ends_no_concession():
+    assert list(cut(["Malgré 1,5 km à pied, super."]).clauses()) == ["Malgré 1,5 km à pied", "super."]
+    assert list(cut(["C'est bien que ce soit ouvert, merci."]).clauses()) == ["C'est bien que ce soit ouvert, merci."]
+
+
+def test_but_turns_nothing_after_nothing():
+    assert list(cut(["Nothing but praise, but slow."]).clauses()) == ["Nothing but praise", "but slow."]
+    assert reading.read("We have nothing but praise for them.").score > 0.5
+
+
+@pytest.mark.parametrize(
     ("text", "theme", "label"),
     [
         ("Il faudrait pouvoir payer par carte.", "price", "neutral"),
