@@ -52,7 +52,7 @@ def of_mention(connection: Connection, company_id: str, mention_id: str) -> dict
 
 def told(kept: Mapping[str, Any], timezone: str) -> dict[str, Any]:
     """What the page says of it: `act_before` is a day, `remind_on` a moment."""
-    published = clock.local_day(datetime.fromisoformat(kept["copy"]["published_at"]), timezone)
+    published = clock.day_published(datetime.fromisoformat(kept["copy"]["published_at"]), timezone)
     return {**kept, "act_before": _three_months_after(published), "remind_on": kept["at"] + _REMIND_AFTER}
 
 

@@ -76,7 +76,7 @@ def row_of(
         "stored_at": clock.now(),
         "edition_at": one.updated_at or one.collected_at,
         "content_hash": ids.derived(*content.values(), known, one.apart),
-        "day": clock.local_day(one.published_at, company["timezone"]).isoformat(),
+        "day": clock.day_published(one.published_at, company["timezone"]).isoformat(),
         "platform": one.platform,
         "cut": one.cut,
         "expires_at": one.expires_at,

@@ -39,6 +39,13 @@ def local_day(moment: datetime, timezone: str) -> date:
     return moment.astimezone(zone(timezone)).date()
 
 
+def day_published(moment: datetime, timezone: str) -> date:
+    """The day of what was published at `moment`. A page that gives the day alone means that day wherever one lives; it
+    comes as midnight in UTC."""
+    is_bare = moment.astimezone(UTC).time() == time()
+    return moment.astimezone(UTC).date() if is_bare else local_day(moment, timezone)
+
+
 def midnight(day: date, timezone: str = "UTC") -> datetime:
     """When `day` begins for somebody who lives in `timezone`, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)

@@ -11,7 +11,7 @@ from analysis import queries, reading, rereading, store
 from analysis.report import Week
 from analysis.rollups import Sums
 from ingest import sources_store
-from vigie import companies, db, due
+from vigie import clock, companies, db, due
 from vigie.db.tables import alert, mention, outbox, rollup, rollup_pending, webhook
 from vigie.db.tables import due as timers
 from vigie.errors import InvalidInputError, NotFoundError
@@ -277,11 +277,18 @@ def test_pages_by_key_miss_and_repeat_nothing(engine, firm):
 
 
 def test_a_day_and_a_week_are_the_firms_own():
-    from vigie import clock
-
     sunday_night = datetime(2026, 10, 25, 23, 30, tzinfo=UTC)  # already Monday in Paris, after the clocks went back
     assert Week.of(clock.local_day(sunday_night, "Europe/Paris")).name == "2026-W44"
     assert Week.of(clock.local_day(sunday_night - timedelta(hours=1), "Europe/Paris")).name == "2026-W43"
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Paris", "America/Guadeloupe", "Pacific/Tahiti"])
+def test_a_day_without_an_hour_is_that_day_everywhere(timezone):
+    bare = datetime(2026, 11, 20, tzinfo=UTC)
+    assert clock.day_published(bare, timezone).day == 20
+    assert clock.day_published(bare + timedelta(hours=2), timezone) == clock.local_day(
+        bare + timedelta(hours=2), timezone
+    )
 
 
 def test_what_an_older_model_read_is_read_again_and_trends_change_when_all_of_a_firm_is(engine, firm, monkeypatch):
