@@ -189,13 +189,17 @@ def _turns(shapes: Rows, of: Ints, begins: Bools) -> Values:
 def _resumes(shapes: Rows, begins: Bools, concedes: Bools) -> Bools:
     """The tokens after the comma that ends what a sentence concedes first: "Malgré l'attente, un régal"."""
     resumes = np.zeros(len(begins), bool)
-    conceding = begins & concedes
-    if conceding.any():
-        sentence = np.cumsum(begins) - 1
-        ends = (shapes["blank"] & shapes["spaced"])[:-1] & ~begins[1:]
-        commas = np.flatnonzero(ends & conceding[begins][sentence[:-1]])
-        resumes[commas[heads(sentence[commas])] + 1] = True
+    conceding = np.flatnonzero(begins & concedes)
+    if len(conceding):
+        commas, sentences = np.flatnonzero(shapes["blank"] & shapes["spaced"]), np.flatnonzero(begins)
+        comma, following = (_next(places, conceding, len(begins)) for places in (commas, sentences))
+        resumes[1 + comma[comma + 1 < following]] = True
     return resumes
+
+
+def _next(places: Ints, after: Ints, last: int) -> Ints:
+    """The first of `places` after each; `last` where there is none."""
+    return np.append(places, last)[np.searchsorted(places, after, "right")]
 
 
 def _named(shapes: Rows, clause: Ints) -> Bools:
