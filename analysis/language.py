@@ -51,7 +51,8 @@ BITS = 16
 MODEL = Path(str(files("analysis").joinpath("models", "language.npz")))
 _RUNS = (1, 2, 3, 4)  # characters
 _LONGEST = 30  # letters of one word
-_CLEAR = 1.5  # log-odds between French and English from which nothing else is asked
+_CLEAR = 1.5  # log-odds between French and English from which the firm's own language is not asked
+_VERY_CLEAR = 4.0  # from which the source's word on it is not
 
 
 class _Small:
@@ -128,6 +129,7 @@ def _counted(flags: Bools, of: Ints, count: int) -> Ints:
 
 
 def _decided(odds: float, hint: str | None, default: Literal["fr", "en"]) -> Language:
-    if abs(odds) >= _CLEAR:
+    told: Literal["fr", "en"] = "fr" if hint == "fr" else "en" if hint == "en" else default
+    if abs(odds) >= (_VERY_CLEAR if told == hint else _CLEAR):
         return "fr" if odds > 0 else "en"
-    return "fr" if hint == "fr" else "en" if hint == "en" else default
+    return told
