@@ -23,11 +23,12 @@ Because = tuple[tuple[str, float], ...]
 _REACH = 3  # words that a negation reaches over
 _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own
+_BAD = -2.0
 _STOPS = frozenset(",;()") | frozenset(".!?…")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
-_ROLES = ("negations", "stronger", "softer", "contrasts", "heightening")
+_ROLES = ("negations", "stronger", "softer", "contrasts", "heightening", "thanking")
 _NO_ROLE = (False,) * len(_ROLES)
 
 
@@ -51,7 +52,7 @@ class Lexicon:
     dtype = np.dtype(
         [
             ("value", "f4"), ("lemma", "u8"), ("role", "i1"), ("denies", "?"), ("stronger", "?"), ("softer", "?"),
-            ("turns", "?"), ("heightens", "?"), ("begins", "?"), ("follows", "?"),
+            ("turns", "?"), ("heightens", "?"), ("thanks", "?"), ("begins", "?"), ("follows", "?"),
         ]
     )  # fmt: skip
 
@@ -108,6 +109,7 @@ class Lexicon:
         values[first] = [value for _, _, value in met]
         last = [place + length - 1 for place, length, _ in met]
         _heighten(values, known["heightens"], part, dict(zip(last, first, strict=True)))
+        _mock(values, known["thanks"] & ~inside, part)
         spans = (places[last] - places[first] + 1).tolist()
         weight = contrast(tokens)
         rows = (values, known["role"] == _WORD, inside, values != 0)
@@ -154,6 +156,15 @@ def _heighten(values: Floats, heightens: Bools, part: Ints, expressions: dict[in
         praise = expressions.get(place, place)
         values[praise] = min(values[praise], 0)
         values[place + 1] *= _STRONGER
+
+
+def _mock(values: Floats, thanks: Bools, part: Ints) -> None:
+    """Thanks and congratulations praise nothing in a clause that only blames: "merci pour la soirée gâchée"."""
+    for place in np.flatnonzero(thanks & (values > 0)).tolist():
+        first, last = np.searchsorted(part, (part[place], part[place] + 1))
+        beside = np.delete(values[first:last], place - first)
+        if beside.max(initial=0) == 0 and beside.min(initial=0) <= _BAD:
+            values[place] = 0
 
 
 def contrast(tokens: Tokens) -> Floats:

@@ -81,6 +81,21 @@ def test_a_comma_in_a_number_ends_no_concession():
     assert list(cut(["C'est bien que ce soit ouvert, merci."]).clauses()) == ["C'est bien que ce soit ouvert, merci."]
 
 
+@pytest.mark.parametrize(
+    ("thanks", "happy"),
+    [
+        ("Merci pour la soirée gâchée", False),
+        ("Félicitations pour votre incompétence", False),
+        ("Merci à toute l'équipe", True),
+        ("Merci pour votre accueil malgré le retard", True),
+        ("Congratulations on the worst service ever", False),
+        ("Thank you for fixing my broken boiler", True),
+    ],
+)
+def test_thanks_for_what_is_bad_is_no_praise(thanks, happy):
+    assert (reading.read(thanks).score > 0) == happy
+
+
 def test_but_turns_nothing_after_nothing():
     assert list(cut(["Nothing but praise, but slow."]).clauses()) == ["Nothing but praise", "but slow."]
     assert reading.read("We have nothing but praise for them.").score > 0.5
