@@ -70,6 +70,13 @@ def summed(rows: Sequence[Values], part: Ints, count: int, first: Ints | None = 
     return sums
 
 
+def present(numbers: Ints, count: int) -> Bools:
+    """Which of the first `count` whole numbers are among `numbers`."""
+    found = np.zeros(count, bool)
+    found[numbers] = True
+    return found
+
+
 def heads(part: Ints) -> Ints:
     """Where each part begins."""
     return np.flatnonzero(np.append(len(part) > 0, part[1:] != part[:-1]))

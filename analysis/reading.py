@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import language, sentiment
-from analysis.columns import Bools, Ints, heads
+from analysis.columns import Ints, heads, present
 from analysis.lexicon import Because
 from analysis.sentiment import Label, label_of
 from analysis.themes import GENERAL, SHIPPED, Opinion, Vocabulary, opinions
@@ -110,8 +110,8 @@ def _read(
         scores[at] = _asked_for(scores[at])
     stars = np.array([_on_scale(one.rating) for one in asked], np.float64)
     said = scores[told]
-    speaks = _holding(of, len(texts))
-    mixed = _holding(of[said >= _MIXED], len(texts)) & _holding(of[said <= -_MIXED], len(texts))
+    speaks = present(of, len(texts))
+    mixed = present(of[said >= _MIXED], len(texts)) & present(of[said <= -_MIXED], len(texts))
     every = opinions(told, of, scores, named, clauses, stars)
     for one, whole, themes, made, has_words, is_mixed in zip(
         asked, texts, every, wished, speaks.tolist(), mixed.tolist(), strict=True
@@ -128,13 +128,6 @@ def _told(tokens: Tokens) -> Ints:
     every = np.arange(len(tokens.clause_text))
     in_text = every - heads(tokens.clause_text)[tokens.clause_text]
     return every[(in_text < _MOST_CLAUSES) & ~tokens.blank]
-
-
-def _holding(of: Ints, count: int) -> Bools:
-    """Which of `count` texts are among `of`."""
-    held = np.zeros(count, bool)
-    held[of] = True
-    return held
 
 
 def _asked_for(score: float) -> float:

@@ -24,7 +24,7 @@ ENGINES = ("learned", "lexicon", "published")
 SURE = 0.5  # below this confidence a mention without stars is to be checked, and alerts nobody by itself
 CUT = 0.05  # VADER's own threshold between neutral and the rest (Hutto & Gilbert 2014)
 _EVEN = np.ones(3)
-_CAUTIOUS = np.array([1.0, 0.8, 1.0])  # neutral is said where it is nearly as likely: the least harmful error
+_CAUTION = np.array([1.0, 1.25, 1.0])  # neutral is said where it is nearly as likely: the least harmful error
 _MOST_TEXT = 2_000  # VADER takes time that grows with the square of a text's length
 
 
@@ -56,7 +56,7 @@ class Learned:
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
         texts, clauses, because = self._model.judge(tokens)
-        return list(_judged(tokens.texts, texts, _CAUTIOUS, because)), _scores(clauses)
+        return list(_judged(tokens.texts, texts, _CAUTION, because)), _scores(clauses)
 
 
 class Own:
@@ -82,9 +82,8 @@ class ByWords:
         self._scorer = scorer
 
     def hear(self, tokens: Tokens) -> tuple[list[Heard], Floats]:
-        return [self._heard(text) for text in tokens.texts], np.array(
-            [self._heard(one).score for one in tokens.clauses()]
-        )
+        texts, clauses = (list(map(self._heard, these)) for these in (tokens.texts, tokens.clauses()))
+        return texts, np.array([one.score for one in clauses])
 
     def _heard(self, text: str) -> Heard:
         score, because = self._scorer.score(text[:_MOST_TEXT])
@@ -157,9 +156,9 @@ def judge(engine: Engine, texts: Sequence[str]) -> list[Heard]:
 
 
 def _judged(
-    texts: Sequence[str], probabilities: Floats, least: Floats = _EVEN, because: Sequence[Because] | None = None
+    texts: Sequence[str], probabilities: Floats, caution: Floats = _EVEN, because: Sequence[Because] | None = None
 ) -> Iterator[Heard]:
-    best = (probabilities / least).argmax(axis=1)
+    best = (probabilities * caution).argmax(axis=1)
     sure = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0].round(2).tolist()
     labels = [LABELS[one] for one in best.tolist()]
     heard = map(Heard, labels, _scores(probabilities).tolist(), sure, because or [()] * len(texts))

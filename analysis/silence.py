@@ -21,14 +21,9 @@ def failing(
     """A source that could not be read for a day."""
     if since is None or now - since < _FAILING_FOR:
         return None
-    facts = {
-        "source": name,
-        "why": "failing",
-        "error": error or "",
-        "since": clock.local_day(since, timezone).isoformat(),
-    }
-    window = f"failing:{since.date().isoformat()}"
-    return Finding(RULE, source_id, window, clock.local_day(now, timezone), facts)
+    first, today = (clock.local_day(moment, timezone) for moment in (since, now))
+    facts = {"source": name, "why": "failing", "error": error or "", "since": first.isoformat()}
+    return Finding(RULE, source_id, f"failing:{since.date().isoformat()}", today, facts)
 
 
 def silent(source_id: str, name: str, per_day: Mapping[date, int], today: date) -> Finding | None:

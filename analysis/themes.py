@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.columns import Floats, Ints, Records, heads
+from analysis.columns import Floats, Ints, Records, heads, present
 from analysis.phrases import Phrases, hashed
 from analysis.sentiment import Label, label_of
 from analysis.tokens import Clauses, Tokens, cut
@@ -156,8 +156,7 @@ def opinions(told: Ints, of: Ints, scores: Floats, named: Ints, words: Clauses, 
     the text of each. `stars`, from -1 to 1 for each text, or NaN without a rating, weigh as much as the words.
     """
     flags = named[told]
-    names = np.zeros(len(stars), bool)
-    names[of[flags > 0]] = True
+    names = present(of[flags > 0], len(stars))
     at, theme = np.nonzero(np.where(names[of], flags, _BITS[-1])[:, None] & _BITS)
     order = np.lexsort((theme, of[at]))
     at, theme = at[order], theme[order]

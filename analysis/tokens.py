@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis import lexemes
-from analysis.columns import Bools, Floats, Ints, Rows, Values, heads, summed
+from analysis.columns import Bools, Floats, Ints, Rows, Values, heads, present, summed
 from analysis.lexemes import CONCESSION, CONTRAST, NO_TURN, OPENING_CONCESSION, TURNS, Lexemes, Says
 from analysis.words import shortened, without_turn
 
@@ -215,12 +215,10 @@ def _named(shapes: Rows, clause: Ints) -> Bools:
         named[1:] |= title[1:] & named[:-1] & same
         named[2:] |= title[2:] & joined & named[:-2]
     places = np.flatnonzero(named)
-    within = np.zeros(int(clause[-1]) + 1, bool)
-    within[clause.take(places)] = True
+    within = present(clause.take(places), int(clause[-1]) + 1)
     words = np.flatnonzero(within.take(clause) & (shapes["word"] > 0))
     last = words[np.diff(clause.take(words), append=-1) != 0]
-    within[:] = False
-    within[clause[last[named[last]]]] = True
+    within = present(clause[last[named[last]]], len(within))
     named[places[within.take(clause.take(places))]] = False
     return named
 
