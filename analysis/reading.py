@@ -110,17 +110,14 @@ def _read(
         scores[at] = _asked_for(scores[at])
     stars = np.array([_on_scale(one.rating) for one in asked], np.float64)
     said = scores[told]
-    speaks = present(of, len(texts))
     mixed = present(of[said >= _MIXED], len(texts)) & present(of[said <= -_MIXED], len(texts))
     every = opinions(told, of, scores, named, clauses, stars)
-    for one, whole, themes, made, has_words, is_mixed in zip(
-        asked, texts, every, wished, speaks.tolist(), mixed.tolist(), strict=True
-    ):
+    for one, whole, themes, made, is_mixed in zip(asked, texts, every, wished, mixed.tolist(), strict=True):
         by_words = Reading(
             tongue, whole.label, whole.score, whole.confidence, is_mixed, tuple(themes), whole.because[:_MOST_BECAUSE],
             each_once(made),
         )  # fmt: skip
-        yield _by_stars(by_words, one.rating, has_words)
+        yield _by_stars(by_words, one.rating, bool(themes))
 
 
 def _told(tokens: Tokens) -> Ints:

@@ -6,7 +6,6 @@ the same names in a folder of its own, whose words come before ours.
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from importlib.resources import files
 from itertools import chain, product
 from pathlib import Path
@@ -121,7 +120,8 @@ class Vocabulary:
 
     def named(self, sentence: str, language: str, trade: str | None = None) -> set[str]:
         """The themes that a sentence names."""
-        return set(chain.from_iterable(map(themes_of, self.of(language, trade).named(cut([sentence])).tolist())))
+        flags = np.bitwise_or.reduce(self.of(language, trade).named(cut([sentence])))
+        return {theme for theme, flag in _FLAGS.items() if flags & flag}
 
     def _entries(self, language: str, trade: str | None) -> Iterator[Mapping[str, str]]:
         """What every trade shares, what this one adds, and what the host adds to either: the last word counts."""
@@ -141,12 +141,6 @@ def _of_host(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}") from error
-
-
-@lru_cache(maxsize=1 << len(THEMES))
-def themes_of(flags: int) -> tuple[str, ...]:
-    """The themes that flags stand for, in the order of `THEMES`."""
-    return tuple(theme for theme, flag in _FLAGS.items() if flags & flag)
 
 
 def opinions(told: Ints, of: Ints, scores: Floats, named: Ints, words: Clauses, stars: Floats) -> list[list[Opinion]]:
