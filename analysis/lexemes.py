@@ -4,7 +4,7 @@ holds it, for all new words of a lot together, and texts are read by whole array
 import re
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,42 +77,70 @@ class Column:
         return self._table.at(lexemes)
 
 
-class _Made(dict[str, Any]):
-    """What `make` makes of a text, kept."""
+class _Words(dict[str, int]):
+    """Words in lower case, numbered when first met; `written` has them in order."""
 
-    def __init__(self, make: Callable[[str], Any]) -> None:
-        self._make = make
+    def __init__(self) -> None:
+        self.written: list[str] = []
 
-    def __missing__(self, text: str) -> Any:
-        made = self[text] = self._make(text)
-        return made
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self.written)
+        self.written.append(word)
+        return number
+
+
+class _Tokens(dict[str, int]):
+    """Words as they stand, with the space after them, numbered when first met; `shapes` has what they look like."""
+
+    def __init__(self, words: _Words) -> None:
+        self.shapes = Table(_SHAPE)
+        self._words = words
+
+    def __missing__(self, token: str) -> int:
+        shown = token.rstrip()
+        number = self[token] = self.shapes.append(*_shape(token, shown, self._words[shown.lower()]))
+        return number
+
+
+class _Pieces(dict[str, bytes]):
+    """Pieces of text, from space to space: the numbers of their tokens, as they lie in an array."""
+
+    def __init__(self, tokens: _Tokens) -> None:
+        self.characters = 0
+        self._tokens = tokens
+
+    def __missing__(self, piece: str) -> bytes:
+        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
+        numbers = self[piece] = array("q", [self._tokens[token] for token in tokens]).tobytes()
+        self.characters += len(piece)
+        return numbers
 
 
 class Lexemes:
-    """Words in lower case, each numbered once, with the columns of what is known of them; the shapes of the tokens that
-    are these words as they stand, with the space after them; and the pieces of text, from space to space, that are
-    these tokens: a text is cut by its spaces alone, which is quick, and each piece the first time. For any thread."""
+    """Words, tokens and pieces of text, each looked into once, with the columns of what is known of words: a text is
+    cut by its spaces alone, which is quick, and each piece the first time. For any thread.
+
+    None of these knows who holds it, so all are gone as soon as the last text that was cut with them."""
 
     def __init__(self) -> None:
-        self.words: list[str] = []
-        self._characters = 0
-        self._lexemes = _Made(self._add_word)
-        self._tokens = _Made(self._add)
-        self._pieces = _Made(self._add_piece)
+        words = _Words()
+        self.words = words.written
+        self._tokens = _Tokens(words)
+        self._pieces = _Pieces(self._tokens)
         self._columns: dict[Says, Column] = {}
-        self._shapes = Table(_SHAPE)
         self._lock = threading.RLock()
 
     @property
     def is_full(self) -> bool:
-        return max(len(self._pieces), len(self._tokens)) > _MOST_KNOWN or self._characters > _MOST_CHARACTERS
+        pieces = self._pieces
+        return max(len(pieces), len(self._tokens)) > _MOST_KNOWN or pieces.characters > _MOST_CHARACTERS
 
     def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
         """The shapes of the tokens of all texts, in order, and how many tokens each text has."""
         with self._lock:
             # One at a time: what was just split is quicker to look up.
             inside = [b"".join(map(self._pieces.__getitem__, text.split(" "))) for text in texts]
-            shapes = self._shapes.at(np.frombuffer(b"".join(inside), np.int64))
+            shapes = self._tokens.shapes.at(np.frombuffer(b"".join(inside), np.int64))
         return shapes, np.array([len(one) for one in inside], np.int64) // _ITEM
 
     def known(self, says: Says, numbers: Ints) -> Rows:
@@ -122,20 +150,6 @@ class Lexemes:
             if column is None:
                 column = self._columns[says] = Column(says, self.words)
             return column.at(numbers)
-
-    def _add_piece(self, piece: str) -> bytes:
-        """The numbers of its tokens, as they lie in an array."""
-        self._characters += len(piece)
-        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
-        return array("q", [self._tokens[token] for token in tokens]).tobytes()
-
-    def _add(self, token: str) -> int:
-        shown = token.rstrip()
-        return self._shapes.append(*_shape(token, shown, self._lexemes[shown.lower()]))
-
-    def _add_word(self, word: str) -> int:
-        self.words.append(word)
-        return len(self.words) - 1
 
 
 def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:

@@ -1,9 +1,11 @@
 """What texts say: the learnt model, the lexicon, the reading of a mention, and `vigie score`."""
 
+import gc
 import gzip
 import json
 import subprocess
 import sys
+import weakref
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -225,6 +227,18 @@ def test_many_tokens_of_few_pieces_fill_it_too(monkeypatch):
     monkeypatch.setattr(lexemes, "_MOST_KNOWN", 100)
     before = cut([".".join(f"a{n}" for n in range(200))])
     assert cut(["Bon"]).lexemes is not before.lexemes
+
+
+def test_what_is_forgotten_is_gone_without_waiting_for_a_collection(monkeypatch):
+    monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
+    forgotten = weakref.ref(lexemes.current())
+    gc.disable()
+    try:
+        reading.read("Accueil charmant mais trop cher.", default="fr")
+        lexemes._known = lexemes.Lexemes()
+        assert forgotten() is None, "hostile texts fill one lot after another: what is in a cycle would pile up"
+    finally:
+        gc.enable()
 
 
 def test_many_threads_read_as_one():
