@@ -50,12 +50,12 @@ class Table:
         self.size += 1
         return self.size - 1
 
-    def put(self, numbers: Ints, records: Records) -> None:
+    def put(self, numbers: Ints, records: Records | Mapping[str, Values]) -> None:
         """Write `records` as the rows of these numbers; what lies between is zero."""
         size = int(numbers.max()) + 1
         for name, column in self._columns.items():
             if size > len(column):
-                column = self._columns[name] = np.concatenate((column, np.zeros(size, column.dtype)))
+                column = self._columns[name] = np.append(column, np.zeros(size + size // 2 - len(column), column.dtype))
             column[numbers] = records[name]
 
 

@@ -1,9 +1,7 @@
 """Words and the pieces of text that hold them, numbered once; what is known of each is worked out when a text first
 holds it, for all new words of a lot together, and texts are read by whole arrays from then on."""
 
-import re
 import threading
-from array import array
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,17 +9,12 @@ import numpy as np
 
 from analysis.columns import Ints, Records, Rows, Table
 from analysis.phrases import Phrases, hashed
+from analysis.pieces import Pieces
 from analysis.words import CONCESSIONS, CONTRASTS, NO_CONTRASTS, OPENING_CONCESSIONS, bare, folded
 
 # Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
 _MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
-_ITEM = 8  # bytes of a number
 
-# Every character belongs to one token, and white space to the token before it. Addresses and @names are no words.
-_TOKEN = re.compile(
-    r"(?:\w+(?:[-'’]\w+)*['’]?|[.!?…]+|[<>]?[:;=]['-]?[)(dDpP/](?!\w)|<3|\^\^|[^\w\s])\s*|\s+",
-)
-_ADDRESS = re.compile(r"(?:https?://|www\.|(?<!\w)@\w)\S*")
 _ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
 _OPENING = frozenset("\"«(-“'")
 # What a name follows: "Garage Parfait" is not perfect by that.
@@ -102,20 +95,6 @@ class _Tokens(dict[str, int]):
         return number
 
 
-class _Pieces(dict[str, bytes]):
-    """Pieces of text, from space to space: the numbers of their tokens, as they lie in an array."""
-
-    def __init__(self, tokens: _Tokens) -> None:
-        self.characters = 0
-        self._tokens = tokens
-
-    def __missing__(self, piece: str) -> bytes:
-        tokens = _TOKEN.findall(f"{_without_addresses(piece)} ")
-        numbers = self[piece] = array("q", [self._tokens[token] for token in tokens]).tobytes()
-        self.characters += len(piece)
-        return numbers
-
-
 class Lexemes:
     """Words, tokens and pieces of text, each looked into once, with the columns of what is known of words: a text is
     cut by its spaces alone, which is quick, and each piece the first time. For any thread.
@@ -126,22 +105,20 @@ class Lexemes:
         words = _Words()
         self.words = words.written
         self._tokens = _Tokens(words)
-        self._pieces = _Pieces(self._tokens)
+        self._pieces = Pieces(self._tokens)
         self._columns: dict[Says, Column] = {}
         self._lock = threading.RLock()
 
     @property
     def is_full(self) -> bool:
         pieces = self._pieces
-        return max(len(pieces), len(self._tokens)) > _MOST_KNOWN or pieces.characters > _MOST_CHARACTERS
+        return max(pieces.size, len(self._tokens)) > _MOST_KNOWN or pieces.characters > _MOST_CHARACTERS
 
     def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
         """The shapes of the tokens of all texts, in order, and how many tokens each text has."""
         with self._lock:
-            # One at a time: what was just split is quicker to look up.
-            inside = [b"".join(map(self._pieces.__getitem__, text.split(" "))) for text in texts]
-            shapes = self._tokens.shapes.at(np.frombuffer(b"".join(inside), np.int64))
-        return shapes, np.array([len(one) for one in inside], np.int64) // _ITEM
+            numbers, sizes = self._pieces.tokens(texts)
+            return self._tokens.shapes.at(numbers), sizes
 
     def known(self, says: Says, numbers: Ints) -> Rows:
         """What `says` tells of each."""
@@ -174,9 +151,3 @@ def current() -> Lexemes:
     if _known.is_full:
         _known = Lexemes()
     return _known
-
-
-def _without_addresses(text: str) -> str:
-    if "@" in text or "://" in text or "www." in text:
-        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
-    return text
