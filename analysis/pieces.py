@@ -4,7 +4,7 @@ many texts at once: a loop over them would take longer than all that is then rea
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -55,13 +55,13 @@ class Pieces:
         return self._tokens.at(places)["number"], np.add.reduceat(count, of_text)
 
     def _add(self, keys: Hashes, pieces: Sequence[str]) -> None:
-        cut = [_TOKEN.findall(_without_addresses(piece)) for piece in pieces]
-        count = np.array([len(tokens) for tokens in cut])
-        numbers = np.array([self._numbers[token] for tokens in cut for token in tokens])
+        tokens = [_cut(piece) for piece in pieces]
+        count = np.array([len(one) for one in tokens])
+        numbers = np.array([self._numbers[token] for token in chain.from_iterable(tokens)])
         ours = np.arange(self.size, self.size + len(pieces))
-        self._index.put(keys, ours)
         self._spans.put(ours, {"first": self._met + np.cumsum(count) - count, "count": count})
         self._tokens.put(np.arange(self._met, self._met + len(numbers)), {"number": numbers})
+        self._index.put(keys, ours)
         self._met += len(numbers)
         self.size += len(pieces)
         self.characters += sum(map(len, pieces))
@@ -119,8 +119,8 @@ def _hashed(whole: str) -> tuple[Hashes, Ints, Ints]:
     stops = np.flatnonzero(codes == _SPACE) + 1
     starts = np.append(0, stops)[:-1]
     keys = np.zeros(len(stops), np.uint64)
-    edges = np.unique(np.searchsorted(starts, np.arange(0, len(codes), _RUN)))
-    for first, last in pairwise([*edges.tolist(), len(starts)]):
+    edges = np.unique(np.append(np.searchsorted(starts, np.arange(0, len(codes), _RUN)), len(starts)))
+    for first, last in pairwise(edges.tolist()):
         begins, ends = starts[first:last], stops[first:last]
         run = codes[begins[0] : ends[-1]]
         upto = np.cumsum(run * _POWERS[: len(run)]).take(ends - begins[0] - 1)
@@ -131,7 +131,8 @@ def _hashed(whole: str) -> tuple[Hashes, Ints, Ints]:
     return keys | np.uint64(1), starts, stops
 
 
-def _without_addresses(text: str) -> str:
-    if "@" in text or "://" in text or "www." in text:
-        return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
-    return text
+def _cut(piece: str) -> list[str]:
+    """Its tokens, each with the space after it."""
+    if "@" in piece or "://" in piece or "www." in piece:
+        piece = _ADDRESS.sub(lambda address: " " * len(address[0]), piece)
+    return _TOKEN.findall(piece)

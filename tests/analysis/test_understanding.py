@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import evaluation, language, lexemes, reading, sentiment
+from analysis import evaluation, language, lexemes, pieces, reading, sentiment
 from analysis.learned import features, labelled, train
 from analysis.learned.model import Model, shipped
 from analysis.lexicon import Lexicon
@@ -194,7 +194,7 @@ def test_tokens_hold_every_character_and_each_lies_in_one_clause(texts):
 @settings(max_examples=300, deadline=None)
 def test_a_text_cut_by_its_spaces_has_the_tokens_of_the_whole(text):
     tokens = cut([text])
-    whole = lexemes._TOKEN.findall(lexemes._without_addresses(tokens.texts[0]))
+    whole = pieces._cut(tokens.texts[0])
     assert [tokens.lexemes.words[one] for one in tokens.lexeme] == [one.rstrip().lower() for one in whole or [""]]
 
 
