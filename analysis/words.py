@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import chain
 
-import simplemma
+from simplemma import Lemmatizer
 
 # Where a sentence turns: "accueil charmant mais trop cher".
 CONTRASTS = (
@@ -25,6 +25,7 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LETTERS = re.compile(r"[^\W_]+")
 _MOST_QUOTE = 240
 _LONGEST = 40  # letters of a word that a dictionary may know
+_LEMMATIZER = Lemmatizer(cache_max_size=0)  # `_lemma` keeps what was asked
 _ELIDED = re.compile(r"\b(?:[cdjlmnsty]|qu|jusqu|lorsqu|puisqu|quoiqu)['’](?=\w)", re.I)
 
 
@@ -124,4 +125,4 @@ def lemma(word: str, language: str) -> str:
 
 @lru_cache(maxsize=30_000)
 def _lemma(word: str, language: str) -> str:
-    return folded(simplemma.lemmatize(word, lang=language))
+    return folded(_LEMMATIZER.lemmatize(word, language))

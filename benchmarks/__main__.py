@@ -3,6 +3,7 @@
 Each figure is the median of interleaved runs; CPU is of this process only (a broker's is not counted).
 """
 
+import gc
 import gzip
 import json
 import os
@@ -81,7 +82,9 @@ def sample(turn: int = 0) -> Texts:
 @cache
 def labelled(language: str) -> list[dict[str, Any]]:
     with gzip.open(DATA / f"sentiment_{language}.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+        rows = [json.loads(line) for line in file]
+    gc.freeze()  # no worker holds so many rows, and each full collection would walk through them
+    return rows
 
 
 def backends(servers: list) -> list[tuple[str, Callable[[], Settings]]]:
