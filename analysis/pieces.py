@@ -1,5 +1,5 @@
-"""Pieces of text, from space to space: each is cut into tokens when first met, and known again by its hash, those of
-many texts at once: a loop over them would take longer than all that is then read of them."""
+"""Pieces of text, from space to space: each is cut into tokens when first met, and known again by its hash. Those of
+many texts are looked up at once, as a loop over them takes longer than most of what is then read of them."""
 
 import re
 import secrets
@@ -28,7 +28,8 @@ _POWERS, _INVERSES = (
 
 
 class Pieces:
-    """The pieces of texts that were met, `size` of them; `numbers` has the number of a token, and numbers new ones."""
+    """The pieces that texts held, `size` of them, of so many `characters`. `numbers` gives each token its number, a new
+    one too."""
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
         self.size = self.characters = self._met = 0
@@ -124,8 +125,8 @@ def _hashed(whole: str) -> tuple[Hashes, Ints, Ints]:
         begins, ends = starts[first:last], stops[first:last]
         run = codes[begins[0] : ends[-1]]
         upto = np.cumsum(run * _POWERS[: len(run)]).take(ends - begins[0] - 1)
-        upto[1:] -= upto[:-1].copy()
-        keys[first:last] = upto * _INVERSES.take(begins - begins[0]) * np.uint64(_BASE)
+        sums = np.diff(upto, prepend=np.uint64(0))
+        keys[first:last] = sums * _INVERSES.take(begins - begins[0]) * np.uint64(_BASE)
     for at in np.flatnonzero(stops - starts > _LONG).tolist():
         keys[at] = hash(whole[starts[at] : stops[at]]) & (1 << 64) - 1
     return keys | np.uint64(1), starts, stops
