@@ -7,14 +7,10 @@ besides, twenty firms whose receivers take the connection and say nothing: the f
 import json
 import os
 import platform
-import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -22,6 +18,7 @@ from standardwebhooks import Webhook
 
 from api.webhooks import store
 from benchmarks.__main__ import ROOT, SEED, backends, sample
+from benchmarks.processes import roles
 from ingest import collect
 from vigie import companies, db, ids
 from vigie.db.migrate import migrate
@@ -69,26 +66,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Not on the terminal."""
 
 
-@contextmanager
-def roles(settings: Settings) -> Iterator[None]:
-    """One analysis and one delivery process."""
-    environment = {
-        **os.environ, "VIGIE_DATA_DIR": str(settings.data_dir), "VIGIE_DATABASE_URL": settings.database,
-        "VIGIE_ALLOW_HOSTS": "127.0.0.1", "VIGIE_SECRET_KEY": settings.secret(),
-        **({"VIGIE_LOG_URL": settings.log_url} if settings.log_url else {}),
-    }  # fmt: skip
-    started = [
-        subprocess.Popen([sys.executable, "-m", "vigie", role], env=environment) for role in ("analyse", "deliver")
-    ]
-    try:
-        yield
-    finally:
-        for one in started:
-            one.send_signal(signal.SIGTERM)
-        for one in started:
-            one.wait(20)
-
-
 def run(settings: Settings, *, mute: bool) -> list[float]:
     """Seconds from each alerted mention's append to its receipt."""
     engine, log, receiver = db.connect(settings.database), open_log(settings), Receiver()
@@ -102,7 +79,8 @@ def run(settings: Settings, *, mute: bool) -> list[float]:
             _, receiver.secrets[path] = store.add(connection, vault, firm, receiver.url + path)
     texts = [(text, stars) for text, stars in sample() if text.strip()]
     appended: dict[str, float] = {}
-    with roles(settings):
+    reached = {"VIGIE_ALLOW_HOSTS": "127.0.0.1", "VIGIE_SECRET_KEY": settings.secret()}
+    with roles(settings, "analyse", "deliver", **reached):
         time.sleep(8)  # until both are ready
         begun = time.monotonic()
         for at in range(RATE * SECONDS):

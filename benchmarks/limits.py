@@ -6,17 +6,14 @@ confluent-kafka is no dependency of Vigie: `pip install confluent-kafka` before,
 
 import os
 import platform
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 import urllib.request
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -26,7 +23,7 @@ from sqlalchemy import Engine, select, text
 from analysis import reading, store
 from analysis.reading import Asked, Reading
 from benchmarks.__main__ import ROOT, SEED, Start, backends, sample
-from benchmarks.scaling import cpu as spent
+from benchmarks.processes import cpu, roles
 from ingest import collect
 from tests.servers import Kafka, free_port, wait_until
 from vigie import companies, db, health, ids
@@ -204,7 +201,7 @@ def visible(settings: Settings) -> tuple[int, float, float, float]:
         for at in range(0, len(mentions), SIZE)
         for record in _records(firms[at // SIZE % FIRMS], mentions[at : at + SIZE])
     ]
-    with role(settings, "analyse") as worker:
+    with roles(settings, "analyse") as (worker,):
         wait_until(lambda: health.is_alive(engine, "analyse"), 60)
         usual = [_mention(*said, f"usual {at}") for at, said in enumerate(sample(9))]
         log.append(MENTIONS, _records(firms[0], usual))
@@ -291,7 +288,7 @@ def queued() -> list[tuple[str, int]]:
     log.close()
     found = []
     for name in ("ingest", "analyse", "deliver", "serve"):
-        with role(settings, name) as process:
+        with roles(settings, name) as (process,):
             time.sleep(WATCHED)
             found.append((name, _peak(process.pid)))
     engine.dispose()
@@ -311,7 +308,7 @@ def started() -> list[tuple[str, float]]:
             settings = Settings(data_dir=Path(tempfile.mkdtemp(prefix="vigie-bench-")))
             engine, port = _opened(settings), free_port()
             begun = time.monotonic()
-            with role(settings, name, *(["--port", str(port)] if name in {"serve", "up"} else [])):
+            with roles(settings, _command(name, port)):
                 is_ready = (
                     (lambda port=port: _answers(port))
                     if name in {"serve", "up"}
@@ -329,37 +326,22 @@ def idle() -> list[tuple[str, float]]:
     for name in ("ingest", "analyse", "deliver", "serve", "up"):
         settings = Settings(data_dir=Path(tempfile.mkdtemp(prefix="vigie-bench-")))
         _opened(settings).dispose()
-        with role(settings, name, *(["--port", str(free_port())] if name in {"serve", "up"} else [])) as process:
+        with roles(settings, _command(name, free_port())) as (process,):
             time.sleep(SETTLED)
-            before = spent([process])
+            before = cpu([process])
             time.sleep(WATCHED)
-            found.append((name, 100 * (spent([process]) - before) / WATCHED))
+            found.append((name, 100 * (cpu([process]) - before) / WATCHED))
     return found
+
+
+def _command(name: str, port: int) -> str:
+    return f"{name} --port {port}" if name in {"serve", "up"} else name
 
 
 def _answers(port: int) -> bool:
     with suppress(OSError):
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=1).status == 200
     return False
-
-
-@contextmanager
-def role(settings: Settings, name: str, *arguments: str) -> Iterator[subprocess.Popen]:
-    environment = {
-        **os.environ, "VIGIE_DATA_DIR": str(settings.data_dir), "VIGIE_DATABASE_URL": settings.database,
-        "VIGIE_LOG_URL": settings.log,
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vigie", name, *arguments],
-        env=environment,
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
 
 
 def _mention(said: str, stars: float | None, name: str) -> Mention:

@@ -12,14 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine, func, select
 
 from benchmarks.__main__ import ROOT, SEED, backends, sample
+from benchmarks.processes import cpu, cpu_of, roles
 from ingest import collect
 from tests.servers import wait_until
 from vigie import companies, db, ids
@@ -33,7 +33,6 @@ from vigie.settings import Settings
 COUNT, FIRMS, RUNS = 12_000, 400, 3
 LIVE_RATE, LIVE_SECONDS, BURST, FIRST, PACE, STEP = 50, 40, 15_000, 1_000, 500, 250
 _JOINED = 12.0  # seconds until every worker holds its partitions
-_TICK = os.sysconf("SC_CLK_TCK")
 _ORIGIN = Origin("so", "push", "bench")
 Texts = Sequence[tuple[str, float | None]]
 
@@ -55,36 +54,9 @@ class House:
 
 @contextmanager
 def workers(settings: Settings, count: int) -> Iterator[list[subprocess.Popen]]:
-    environment = {
-        **os.environ, "VIGIE_DATA_DIR": str(settings.data_dir), "VIGIE_DATABASE_URL": settings.database,
-        "VIGIE_LOG_URL": settings.log,
-    }  # fmt: skip
-    started = [subprocess.Popen([sys.executable, "-m", "vigie", "analyse"], env=environment) for _ in range(count)]
-    try:
+    with roles(settings, *["analyse"] * count) as started:
         time.sleep(_JOINED)
         yield started
-    finally:
-        for one in started:
-            one.terminate()
-        for one in started:
-            one.wait(20)
-
-
-def cpu(processes: Sequence[subprocess.Popen]) -> float:
-    """Seconds of CPU that processes have used."""
-    fields = [Path(f"/proc/{one.pid}/stat").read_text().rsplit(")", 1)[1].split() for one in processes]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / _TICK
-
-
-def cpu_of(program: str) -> float:
-    """Seconds of CPU that every process of that name has used."""
-    spent = 0.0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if (folder / "comm").read_text().strip() == program:
-                fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-                spent += (int(fields[11]) + int(fields[12])) / _TICK
-    return spent
 
 
 def size(engine: Engine) -> int:
