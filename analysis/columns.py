@@ -52,7 +52,10 @@ class Table:
 
     def put(self, numbers: Ints, records: Records | Mapping[str, Values]) -> None:
         """Write `records` as the rows of these numbers; what lies between is zero."""
+        if not len(numbers):
+            return
         size = int(numbers.max()) + 1
+        self.size = max(self.size, size)
         for name, column in self._columns.items():
             if size > len(column):
                 column = self._columns[name] = np.append(column, np.zeros(size + size // 2 - len(column), column.dtype))

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analysis.columns import Ints, Records, Rows, Table
+from analysis.columns import Bools, Ints, Records, Rows, Table, present
 from analysis.phrases import Phrases, hashed
 from analysis.pieces import Pieces
 from analysis.words import CONCESSIONS, CONTRASTS, NO_CONTRASTS, OPENING_CONCESSIONS, bare, folded
 
-# Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten.
+# Pieces of text, or tokens, with what is known of them: beyond so many, or so many characters, all are forgotten but
+# what came again.
 _MOST_KNOWN, _MOST_CHARACTERS = 100_000, 2_000_000
 
 _ENDING, _CLOSING = frozenset(".!?…"), frozenset("\"»)'”")
@@ -60,14 +61,26 @@ class Column:
         self._known = np.zeros(0, bool)
 
     def at(self, lexemes: Ints) -> Rows:
-        if len(self._known) < len(self._words):
-            self._known = np.append(self._known, np.zeros(len(self._words), bool))
-        known = self._known.take(lexemes)
+        known = self._is_known(lexemes)
         if not known.all():
             new = np.unique(lexemes[~known])
             self._table.put(new, self._says.of([self._words[one] for one in new.tolist()]))
             self._known[new] = True
         return self._table.at(lexemes)
+
+    def only(self, lexemes: Ints, words: Sequence[str]) -> "Column":
+        """What is known of these, as a column of their own; they are `words`."""
+        kept = Column(self._says, words)
+        kept._known = self._is_known(lexemes)
+        there = np.flatnonzero(kept._known)
+        rows = self._table.at(lexemes[there])
+        kept._table.put(there, {name: rows[name] for name in self._says.dtype.names or ()})
+        return kept
+
+    def _is_known(self, lexemes: Ints) -> Bools:
+        if len(self._known) < len(self._words):
+            self._known = np.append(self._known, np.zeros(len(self._words), bool))
+        return self._known.take(lexemes)
 
 
 class _Words(dict[str, int]):
@@ -85,14 +98,25 @@ class _Words(dict[str, int]):
 class _Tokens(dict[str, int]):
     """Words as they stand, with the space after them, numbered when first met; `shapes` has what they look like."""
 
-    def __init__(self, words: _Words) -> None:
+    def __init__(self) -> None:
+        self.words = _Words()
         self.shapes = Table(_SHAPE)
-        self._words = words
 
     def __missing__(self, token: str) -> int:
         shown = token.rstrip()
-        number = self[token] = self.shapes.append(*_shape(token, shown, self._words[shown.lower()]))
+        number = self[token] = self.shapes.append(*_shape(token, shown, self.words[shown.lower()]))
         return number
+
+    def only(self, numbers: Ints) -> tuple["_Tokens", Ints]:
+        """These, numbered anew, and the numbers that their words had."""
+        kept, tokens, rows = _Tokens(), list(self), self.shapes.at(numbers)
+        lexemes, renumbered = np.unique(rows["lexeme"], return_inverse=True)
+        for one in lexemes.tolist():
+            _ = kept.words[self.words.written[one]]
+        shapes = {name: rows[name] for name in _SHAPE.names or ()} | {"lexeme": renumbered}
+        kept.shapes.put(np.arange(len(numbers)), shapes)
+        kept.update({tokens[one]: number for number, one in enumerate(numbers.tolist())})
+        return kept, lexemes
 
 
 class Lexemes:
@@ -101,12 +125,12 @@ class Lexemes:
 
     None of these knows who holds it, so all are gone as soon as the last text that was cut with them."""
 
-    def __init__(self) -> None:
-        words = _Words()
-        self.words = words.written
-        self._tokens = _Tokens(words)
+    def __init__(self, tokens: _Tokens | None = None) -> None:
+        self._tokens = _Tokens() if tokens is None else tokens
+        self.words: Sequence[str] = self._tokens.words.written
         self._pieces = Pieces(self._tokens)
         self._columns: dict[Says, Column] = {}
+        self._came_again = np.zeros(0, bool)  # tokens that were known before a lot of texts held them
         self._lock = threading.RLock()
 
     @property
@@ -117,8 +141,21 @@ class Lexemes:
     def shapes(self, texts: Sequence[str]) -> tuple[Rows, Ints]:
         """The shapes of the tokens of all texts, in order, and how many tokens each text has."""
         with self._lock:
+            before = len(self._tokens)
             numbers, sizes = self._pieces.tokens(texts)
+            again = present(numbers[numbers < before], len(self._tokens))
+            again[: len(self._came_again)] |= self._came_again
+            self._came_again = again
             return self._tokens.shapes.at(numbers), sizes
+
+    def renewed(self) -> "Lexemes":
+        """Others, which know what came again, unless that is too much to begin with."""
+        with self._lock:
+            often = np.flatnonzero(self._came_again)
+            tokens, lexemes = self._tokens.only(often if len(often) < _MOST_KNOWN // 2 else often[:0])
+            new = Lexemes(tokens)
+            new._columns = {says: column.only(lexemes, new.words) for says, column in self._columns.items()}
+        return new
 
     def known(self, says: Says, numbers: Ints) -> Rows:
         """What `says` tells of each."""
@@ -149,5 +186,5 @@ def current() -> Lexemes:
     """This process's; texts that were cut before keep theirs."""
     global _known
     if _known.is_full:
-        _known = Lexemes()
+        _known = _known.renewed()
     return _known

@@ -78,7 +78,7 @@ def _firm(company_id: str) -> str:
     return "f" + company_id.encode().hex()
 
 
-@lru_cache(maxsize=60_000)
+@lru_cache(maxsize=30_000)
 def _tokens(word: str, language: str) -> tuple[str, ...]:
     return tuple(map(_token, word_forms(word, language)))
 

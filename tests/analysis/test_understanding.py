@@ -229,6 +229,21 @@ def test_many_tokens_of_few_pieces_fill_it_too(monkeypatch):
     assert cut(["Bon"]).lexemes is not before.lexemes
 
 
+def test_what_came_again_is_not_forgotten_with_the_rest(monkeypatch):
+    monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
+    monkeypatch.setattr(lexemes, "_MOST_CHARACTERS", 1_000)
+    known, asked, of = shipped("fr"), [], Model.of
+    monkeypatch.setattr(Model, "of", lambda self, words: asked.extend(words) or of(self, words))
+    texts = ["Accueil charmant, mais trop cher.", "Accueil rare.", "a" * 2_000]
+    for text in texts:
+        cut([text]).known(known)
+    chances, _, _ = known.judge(cut(["Accueil rare, mais cher !"]))
+    assert sorted(lexemes._known.words) == sorted(["accueil", ".", "rare", ",", "mais", "cher", "!"])
+    assert (asked.count("accueil"), asked.count("mais")) == (1, 2)
+    monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
+    assert np.array_equal(chances, known.judge(cut(["Accueil rare, mais cher !"]))[0])
+
+
 def test_what_is_forgotten_is_gone_without_waiting_for_a_collection(monkeypatch):
     monkeypatch.setattr(lexemes, "_known", lexemes.Lexemes())
     forgotten = weakref.ref(lexemes.current())
