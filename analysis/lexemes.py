@@ -86,8 +86,9 @@ class Column:
 class _Words(dict[str, int]):
     """Words in lower case, numbered when first met; `written` has them in order."""
 
-    def __init__(self) -> None:
-        self.written: list[str] = []
+    def __init__(self, written: Sequence[str] = ()) -> None:
+        super().__init__(zip(written, range(len(written)), strict=True))
+        self.written = list(written)
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self.written)
@@ -98,8 +99,8 @@ class _Words(dict[str, int]):
 class _Tokens(dict[str, int]):
     """Words as they stand, with the space after them, numbered when first met; `shapes` has what they look like."""
 
-    def __init__(self) -> None:
-        self.words = _Words()
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self.words = _Words(words)
         self.shapes = Table(_SHAPE)
 
     def __missing__(self, token: str) -> int:
@@ -109,13 +110,12 @@ class _Tokens(dict[str, int]):
 
     def only(self, numbers: Ints) -> tuple["_Tokens", Ints]:
         """These, numbered anew, and the numbers that their words had."""
-        kept, tokens, rows = _Tokens(), list(self), self.shapes.at(numbers)
-        lexemes, renumbered = np.unique(rows["lexeme"], return_inverse=True)
-        for one in lexemes.tolist():
-            _ = kept.words[self.words.written[one]]
-        shapes = {name: rows[name] for name in _SHAPE.names or ()} | {"lexeme": renumbered}
-        kept.shapes.put(np.arange(len(numbers)), shapes)
-        kept.update({tokens[one]: number for number, one in enumerate(numbers.tolist())})
+        tokens, shapes = list(self), self.shapes.at(numbers)
+        lexemes, renumbered = np.unique(shapes["lexeme"], return_inverse=True)
+        kept = _Tokens([self.words.written[one] for one in lexemes.tolist()])
+        kept.update((tokens[one], number) for number, one in enumerate(numbers.tolist()))
+        rows = {name: shapes[name] for name in _SHAPE.names or ()} | {"lexeme": renumbered}
+        kept.shapes.put(np.arange(len(numbers)), rows)
         return kept, lexemes
 
 
