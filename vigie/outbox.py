@@ -26,6 +26,7 @@ WEBHOOK, MAIL, TOPIC = "webhook", "mail", "topic"
 LEASE = timedelta(minutes=2)
 # Standard Webhooks' own example of a schedule, three days in all.
 _SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds
+_DUE = select(outbox.c.id).where(outbox.c.state == "waiting", outbox.c.due_at <= db.now()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
 def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
     """Up to `limit` deliveries of those kinds that are due, ours until the lease ends; none to a resting endpoint or to
     `without`."""
+    if not _is_any_due(engine):
+        return []
     with db.writing(engine) as connection:
         resting = select(webhook.c.id).where(webhook.c.resting_until > db.now())
         ripe = (
@@ -117,6 +120,12 @@ def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: C
         )
         rows = connection.execute(taken).all()
     return [_delivery(dict(row._mapping)) for row in rows]
+
+
+def _is_any_due(engine: Engine) -> bool:
+    """Asked several times a second, and nearly always answered no: without a lock, by a statement made once."""
+    with db.reading(engine) as connection:
+        return connection.execute(_DUE).first() is not None
 
 
 class Dispatcher:
