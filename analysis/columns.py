@@ -50,7 +50,7 @@ class Table:
         self.size += 1
         return self.size - 1
 
-    def put(self, numbers: Ints, records: Records | Mapping[str, Values]) -> None:
+    def put(self, numbers: Ints, records: Records | Rows | Mapping[str, Values]) -> None:
         """Write `records` as the rows of these numbers; what lies between is zero."""
         if not len(numbers):
             return

@@ -73,8 +73,7 @@ class Column:
         kept = Column(self._says, words)
         kept._known = self._is_known(lexemes)
         there = np.flatnonzero(kept._known)
-        rows = self._table.at(lexemes[there])
-        kept._table.put(there, {name: rows[name] for name in self._says.dtype.names or ()})
+        kept._table.put(there, self._table.at(lexemes[there]))
         return kept
 
     def _is_known(self, lexemes: Ints) -> Bools:

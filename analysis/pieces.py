@@ -28,15 +28,18 @@ _POWERS, _INVERSES = (
 
 
 class Pieces:
-    """The pieces that texts held, `size` of them, of so many `characters`. `numbers` gives each token its number, a new
-    one too."""
+    """The pieces that texts held, of so many `characters`. `numbers` gives each token its number, a new one too."""
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
-        self.size = self.characters = self._met = 0
+        self.characters = 0
         self._numbers = numbers
         self._index = _Index()
         self._spans = Table(np.dtype([("first", "i8"), ("count", "i8")]))
         self._tokens = Table(np.dtype([("number", "i8")]))
+
+    @property
+    def size(self) -> int:
+        return self._spans.size
 
     def tokens(self, texts: Sequence[str]) -> tuple[Ints, Ints]:
         """The numbers of the tokens of all texts, in order, and how many tokens each text has."""
@@ -59,12 +62,10 @@ class Pieces:
         tokens = [_cut(piece) for piece in pieces]
         count = np.array([len(one) for one in tokens])
         numbers = np.array([self._numbers[token] for token in chain.from_iterable(tokens)])
-        ours = np.arange(self.size, self.size + len(pieces))
-        self._spans.put(ours, {"first": self._met + np.cumsum(count) - count, "count": count})
-        self._tokens.put(np.arange(self._met, self._met + len(numbers)), {"number": numbers})
+        ours, met = np.arange(self.size, self.size + len(pieces)), self._tokens.size
+        self._spans.put(ours, {"first": met + np.cumsum(count) - count, "count": count})
+        self._tokens.put(np.arange(met, met + len(numbers)), {"number": numbers})
         self._index.put(keys, ours)
-        self._met += len(numbers)
-        self.size += len(pieces)
         self.characters += sum(map(len, pieces))
 
 

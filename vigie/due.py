@@ -72,7 +72,7 @@ def _earlier(table: Table, new: Any) -> dict[str, Any]:
 
 def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = timedelta(minutes=2)) -> list[Timer]:
     """Up to `limit` jobs that are due, ours until the lease ends."""
-    if not _is_any_due(engine, kind):
+    if not db.finds(engine, _DUE, kind=kind):
         return []
     with db.writing(engine) as connection:
         ripe = select(due.c.key).where(due.c.kind == kind, due.c.due_at <= db.now()).order_by(due.c.due_at).limit(limit)
@@ -88,12 +88,6 @@ def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = time
             if connection.execute(ours.values(claim=row.claim + 1, due_at=until)).rowcount:
                 taken.append(Timer(kind, row.key, row.due_at, row.claim + 1, row.since))
         return taken
-
-
-def _is_any_due(engine: Engine, kind: str) -> bool:
-    """Asked once a second for each kind, and nearly always answered no: without a lock, by a statement made once."""
-    with db.reading(engine) as connection:
-        return connection.execute(_DUE, {"kind": kind}).first() is not None
 
 
 def finish(connection: Connection, timer: Timer, *, again_at: datetime | None = None) -> bool:

@@ -98,7 +98,7 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
 def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
     """Up to `limit` deliveries of those kinds that are due, ours until the lease ends; none to a resting endpoint or to
     `without`."""
-    if not _is_any_due(engine):
+    if not db.finds(engine, _DUE):
         return []
     with db.writing(engine) as connection:
         resting = select(webhook.c.id).where(webhook.c.resting_until > db.now())
@@ -120,12 +120,6 @@ def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: C
         )
         rows = connection.execute(taken).all()
     return [_delivery(dict(row._mapping)) for row in rows]
-
-
-def _is_any_due(engine: Engine) -> bool:
-    """Asked several times a second, and nearly always answered no: without a lock, by a statement made once."""
-    with db.reading(engine) as connection:
-        return connection.execute(_DUE).first() is not None
 
 
 class Dispatcher:

@@ -87,6 +87,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def finds(engine: Engine, query: Select[Any], **parameters: Any) -> bool:
+    """Whether there is such a row, without a lock: for what is asked often and nearly always answered no."""
+    with reading(engine) as connection:
+        return connection.execute(query, parameters).first() is not None
+
+
 def scrub(engine: Engine) -> None:
     """Leave no byte of what was deleted, where the database is a file of ours; PostgreSQL's VACUUM does so in time."""
     if engine.dialect.name != "sqlite":
