@@ -15,7 +15,7 @@ from analysis.tokens import MOST_TEXT, Tokens, cut
 from analysis.wishes import Wish, each_once, wishes
 from analysis.words import shortened
 
-ANALYSER = "learned-10"
+ANALYSER = "learned-11"
 _MIXED = 0.3
 _SURELY = 0.8
 _MOST_BECAUSE = 8

@@ -6,7 +6,8 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -53,6 +54,8 @@ def main() -> None:
         lines += [*_told(first[language], _speeds(language, sets)), ""]
         lines += ["Themes, by the curated vocabulary, and what is said of them:", ""]
         lines += [*themes.table(given.folder, language), ""]
+    both = chain.from_iterable(sets.values() for sets in every.values())
+    lines += ["## Both languages", "", f"- learned, all sets together: {_trust(both)}", ""]
     lines += ["## Language", "", *_languages(every), ""]
     text = "\n".join(lines)
     print(text)
@@ -100,12 +103,14 @@ def _means(sets: dict[str, list[Labelled]]) -> list[str]:
         share = sum(100 * one.right / one.polar for one in figures) / len(figures)
         f1 = sum(one.f1 for one in figures) / len(figures)
         lines.append(f"- {engine}: mean right {share:.2f}, mean macro-F1 {f1:.3f}")
-    every = evaluation.measured([row for rows in sets.values() for row in rows], "learned")
+    return [*lines, f"- learned, all sets together: {_trust(sets.values())}"]
+
+
+def _trust(sets: Iterable[Sequence[Labelled]]) -> str:
+    """How far confidence may be believed; each text weighs the same, whatever its set."""
+    every = evaluation.measured([row for rows in sets for row in rows], "learned")
     sure = f"{100 * every.sure_right:.1f} on {100 * every.sure:.0f} %, on the surer half {100 * every.half_right:.1f}"
-    lines.append(
-        f"- learned, all sets together: calibration error {every.calibration_error:.3f}, right where sure {sure}"
-    )
-    return lines
+    return f"calibration error {every.calibration_error:.3f}, right where sure {sure}"
 
 
 def _speeds(language: str, sets: dict[str, list[Labelled]]) -> list[_Speed]:
