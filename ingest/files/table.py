@@ -3,11 +3,11 @@
 A row that cannot be used is told with its line and why; the others count.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ingest import moments
 from ingest.clean import plain, repaired, text_of
 from ingest.files.columns import TEXTS, UnknownColumnsError, folded, recognised, scale_of
 from ingest.found import Found
@@ -19,13 +19,6 @@ _TITLES = 10  # rows that may stand above a header
 _MANY = 0.2  # of a column's ratings: one slip of the keyboard must not change the scale of a table
 # What a spreadsheet takes for a formula at the beginning of a cell.
 FORMULA = "=+-@\t\r"
-_DAY_FIRST = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[ T,à]+(\d{1,2})[:h](\d{2})(?::(\d{2}))?)?$")
-_MONTH_NAMES = """
-janvier january janv jan, fevrier february fevr feb, mars march mar, avril april avr apr, mai may, juin june jun,
-juillet july juil jul, aout august aug, septembre september sept sep, octobre october oct, novembre november nov,
-decembre december dec
-"""
-_MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split(","), start=1) for name in names.split()}
 
 
 Mapped = Mapping[str, str]
@@ -77,10 +70,10 @@ def read(
     if not TEXTS & columns.keys():
         raise UnknownColumnsError(header, [row for _, row in kept[:_SHOWN]], names)
     result = Read(columns=names, shape=shape)
-    best = _scale(header, kept, columns)
+    best, month_first = _scale(header, kept, columns), _is_month_first(kept, columns)
     for line, row in kept:
         try:
-            result.found.append(_found(row, len(header), columns, how.timezone, best))
+            result.found.append(_found(row, len(header), columns, how.timezone, best, month_first))
         except ValueError as error:
             result.bad.append(BadRow(line, str(error)))
     return result
@@ -121,7 +114,14 @@ def _number(given: str) -> float | None:
         return None
 
 
-def _found(row: Sequence[str], width: int, columns: Mapping[str, int], timezone: str, best: float) -> Found:
+def _is_month_first(rows: Sequence[Row], columns: Mapping[str, int]) -> bool:
+    places = [columns[name] for name in ("date", "experienced") if name in columns]
+    return moments.is_month_first(row[at] for _, row in rows for at in places if at < len(row))
+
+
+def _found(
+    row: Sequence[str], width: int, columns: Mapping[str, int], timezone: str, best: float, month_first: bool
+) -> Found:
     if len(row) != width and any(cell.strip() for cell in row[width:]):
         raise ValueError(f"it has {len(row)} columns where the header has {width}")
     cells = {name: _unguarded(repaired(row[at])) if at < len(row) else "" for name, at in columns.items()}
@@ -134,8 +134,8 @@ def _found(row: Sequence[str], width: int, columns: Mapping[str, int], timezone:
         text="\n".join(filter(None, (text_of(cells.get(name)) for name in ("text", "liked", "disliked")))),
         rating=on_five(given, best=_best(cells.get("best", ""), best)),
         rating_given=given or None,
-        published_at=moment(cells.get("date", ""), timezone),
-        experienced_at=moment(cells.get("experienced", ""), timezone),
+        published_at=_moment(cells.get("date", ""), timezone, month_first),
+        experienced_at=_moment(cells.get("experienced", ""), timezone, month_first),
         reply=text_of(cells.get("reply")) or None,
         language=cells.get("language", "").strip().lower()[:2] or None,
     )
@@ -153,47 +153,11 @@ def _best(given: str, usual: float) -> float:
     return float(given.replace(",", ".")) if given.strip() else usual
 
 
-def moment(given: str, timezone: str) -> datetime | None:
-    """A date as people and programs write it, in the firm's time zone unless it names its own.
-
-    Day before month, as in France. None when nothing is given; raises ValueError when it is not a date.
-    """
-    given = given.strip()
-    if not given:
+def _moment(given: str, timezone: str, month_first: bool) -> datetime | None:
+    """A date, in the firm's time zone unless it names its own; None when nothing is given."""
+    if not given.strip():
         return None
-    parsed = _iso(given) or _day_first(given) or _in_words(given)
-    if parsed is None or parsed.year < 1990:
-        raise ValueError(f"{given[:40]!r} is not a date (write 2026-11-23 or 23/11/2026)")
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=clock.zone(timezone))
-    return aware.astimezone(UTC)
-
-
-def _iso(given: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(given.removesuffix(" UTC") + ("+00:00" if given.endswith(" UTC") else ""))
-    except ValueError:
-        return None
-
-
-def _day_first(given: str) -> datetime | None:
-    if not (match := _DAY_FIRST.match(given)):
-        return None
-    day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
-    try:
-        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 # the caller gives the zone
-    except ValueError:
-        return None
-
-
-def _in_words(given: str) -> datetime | None:
-    """`23 novembre 2026`, `Nov 23, 2026`, with a weekday or without."""
-    words = folded(given).split()
-    months = [_MONTHS[word] for word in words if word in _MONTHS]
-    numbers = [int(word) for word in words if word.isdigit() and len(word) <= 4]
-    days, years = [n for n in numbers if n <= 31], [n for n in numbers if n > 1_900]
-    if len(months) != 1 or len(days) != 1 or len(years) != 1:
-        return None
-    try:
-        return datetime(years[0], months[0], days[0])  # noqa: DTZ001 # the caller gives the zone
-    except ValueError:
-        return None
+    found = moments.written(given, clock.zone(timezone), month_first=month_first)
+    if found is None or found.year < 1990:
+        raise ValueError(f"{given.strip()[:40]!r} is not a date (write 2026-11-23 or 23/11/2026)")
+    return found

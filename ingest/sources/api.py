@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ingest.http import Web, refused
@@ -28,15 +27,6 @@ def text(value: Any) -> str | None:
 def identity(value: Any) -> str | None:
     """An identifier, whether it is a text or a number."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and str(value) else None
-
-
-def moment(value: Any) -> datetime | None:
-    """An ISO 8601 moment; without a zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(value)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def listed(value: Any, what: str) -> list[dict[str, Any]]:

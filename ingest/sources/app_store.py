@@ -6,7 +6,6 @@ It comes in JSON and in Atom, and some spellings of its address come back empty 
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import feedparser
@@ -14,6 +13,7 @@ import feedparser
 from ingest.clean import text_of
 from ingest.found import Found
 from ingest.http import Answer, Web, refused
+from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled
 from ingest.sources.feed import is_address
@@ -123,13 +123,6 @@ def _found(
         author=text_of(author, most=500) or None,
         rating=rating,
         rating_given=given,
-        updated_at=_moment(moment),
-        published_at=_moment(moment),
+        updated_at=iso(moment),
+        published_at=iso(moment),
     )
-
-
-def _moment(given: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(given).astimezone(UTC) if given else None
-    except ValueError:
-        return None

@@ -6,20 +6,19 @@ space before their zone.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from ingest.clean import text_of
 from ingest.found import Found
 from ingest.http import Web
+from ingest.moments import written
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import get_json, identity, listed, moment, text
+from ingest.sources.api import get_json, identity, listed, text
 from vigie.errors import SourceError
 
 _BASE = "https://cl.avis-verifies.com"
-_ODD_DATE = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s*([+-]\d\d:?\d\d|Z)?$")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
@@ -57,8 +56,8 @@ def _review(data: dict[str, Any]) -> Found | None:
         text=_MAIL.sub("…", said),
         rating=rating,
         rating_given=str(rate),
-        experienced_at=_moment(data.get("review_date")),
-        published_at=_moment(data.get("publish_date")) or _moment(data.get("review_date")),
+        experienced_at=written(data.get("review_date")),
+        published_at=written(data.get("publish_date")) or written(data.get("review_date")),
         reply=_reply(data.get("moderation")),
         platform="avis_verifies",
     )
@@ -69,8 +68,3 @@ def _reply(exchange: Any) -> str | None:
     said = [one for one in exchange if isinstance(one, dict)] if isinstance(exchange, list) else []
     ours = [text(one.get("comment")) for one in said if str(one.get("comment_origin")) != "3"]
     return text_of(ours[-1]) or None if ours else None
-
-
-def _moment(value: Any) -> datetime | None:
-    match = _ODD_DATE.match(value) if isinstance(value, str) else None
-    return moment(f"{match[1]}T{match[2]}{match[3] or ''}") if match else None

@@ -20,6 +20,7 @@ from ingest.clean import link, plain, text_of
 from ingest.found import Found
 from ingest.http import MOST_BYTES, Answer, Web, refused
 from ingest.markup import MOST_TAGS, tree_of
+from ingest.moments import iso
 from ingest.source import Check, Cursor, Options, Poll, Polled
 from vigie import ids
 from vigie.errors import SourceError
@@ -253,8 +254,8 @@ def _json_item(item: dict[str, Any], url: str) -> Found | None:
         title=text_of(title, most=2_000) or None,
         text=text,
         author=_json_author(item),
-        published_at=_iso(item.get("date_published")),
-        updated_at=_iso(item.get("date_modified")),
+        published_at=iso(item.get("date_published")),
+        updated_at=iso(item.get("date_modified")),
         language=_str(item.get("language"))[:16] or None,
     )
 
@@ -263,11 +264,3 @@ def _json_author(item: dict[str, Any]) -> str | None:
     authors = item.get("authors") or [item.get("author")]
     names = [_str(one.get("name")) for one in authors if isinstance(one, dict)] if isinstance(authors, list) else []
     return plain(", ".join(filter(None, names)), most=500) or None
-
-
-def _iso(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(_str(value))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlencode
 from ingest.clean import text_of
 from ingest.found import Found
 from ingest.http import Web
+from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Aggregate, Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import get_json, identity, listed, moment, text
+from ingest.sources.api import get_json, identity, listed, text
 from vigie.errors import SourceError
 
 _BASE = "https://mybusiness.googleapis.com"
@@ -90,8 +91,8 @@ def review(data: Any) -> Found:
         translation=text_of(translation) or None,
         rating=rating,
         rating_given=stars if rating is not None else None,
-        published_at=moment(data.get("createTime")),
-        updated_at=moment(data.get("updateTime")),
+        published_at=iso(data.get("createTime")),
+        updated_at=iso(data.get("updateTime")),
         reply=text_of(split_translation(reply or "")[0]) or None,
         platform="google",
     )
@@ -121,7 +122,7 @@ def _aggregates(data: dict[str, Any]) -> tuple[Aggregate, ...]:
 
 
 def _is_known(page: list[Found], cursor: Cursor) -> bool:
-    until = moment(cursor.get("until"))
+    until = iso(cursor.get("until"))
     return (
         until is not None and bool(page) and all(one.updated_at is not None and one.updated_at <= until for one in page)
     )

@@ -6,8 +6,9 @@ telephone misses: its findings, by name.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -16,6 +17,7 @@ from ingest.clean import link, text_of
 from ingest.found import Found
 from ingest.http import Answer, Web, refused
 from ingest.markup import MOST_TAGS, tree_of
+from ingest.moments import written
 from ingest.rating import on_five
 from ingest.source import Aggregate, Check, Cursor, Options, Poll, Polled
 from vigie import ids
@@ -25,6 +27,7 @@ Item = dict[str, Any]
 
 _MOST_DEPTH, _MOST_ITEMS, _MOST_BLOCK = 60, 20_000, 5_000_000
 _MOST_REVIEWS, _MOST_SCOPES = 2_000, 5_000
+_COUNT = re.compile(r"\(?(\d{1,3}(?:[\s.,'’]\d{3}){1,2}|\d{1,8})(?:\.0)?\D*$")
 _REVIEWS = {"review", "userreview", "criticreview", "employerreview"}
 
 
@@ -235,8 +238,8 @@ def _review(item: Item) -> Found | None:
         language=_text(item.get("inlanguage"))[:2].lower() or None,
         rating=rating,
         rating_given=given,
-        published_at=_moment(_text(item.get("datepublished")) or _text(item.get("datecreated"))),
-        updated_at=_moment(_text(item.get("datemodified"))),
+        published_at=written(_text(item.get("datepublished")) or _text(item.get("datecreated"))),
+        updated_at=written(_text(item.get("datemodified"))),
     )
 
 
@@ -260,15 +263,13 @@ def _aggregates(items: list[Item]) -> Iterator[Aggregate]:
         if "aggregaterating" not in _types(item):
             continue
         average, given = _rating(item)
-        counts = [_text(item.get(name)) for name in ("ratingcount", "reviewcount")]
-        count = next((int(one) for one in counts if one.isascii() and one.isdigit() and len(one) < 9), 0)
+        counts = [_count(_text(item.get(name))) for name in ("ratingcount", "reviewcount")]
+        count = next(filter(None, counts), 0)
         if average is not None and given and count:
             yield Aggregate(average, count, given)
 
 
-def _moment(given: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(given.strip()[:40])
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+def _count(given: str) -> int:
+    """`1284`, `1 284 avis`, `1,284`; 0 for what is no count."""
+    match = _COUNT.match(given[:40])
+    return int(re.sub(r"\D", "", match[1])) if match else 0

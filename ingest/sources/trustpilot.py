@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 from ingest.clean import text_of
 from ingest.found import Found
 from ingest.http import Web
+from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import get_json, identity, listed, moment, text
+from ingest.sources.api import get_json, identity, listed, text
 
 _BASE = "https://api.trustpilot.com"
 _PER_PAGE, _MOST_PAGES = 100, 50
@@ -56,8 +57,8 @@ def _review(data: dict[str, Any]) -> Found | None:
         language=(text(data.get("language")) or "")[:2] or None,
         rating=on_five(stars),
         rating_given=f"{stars:g}",
-        published_at=moment(data.get("createdAt")),
-        updated_at=moment(data.get("updatedAt")),
+        published_at=iso(data.get("createdAt")),
+        updated_at=iso(data.get("updatedAt")),
         reply=text_of(text(answered.get("text"))) or None if isinstance(answered, dict) else None,
         platform="trustpilot",
     )

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 from ingest.clean import link, text_of
 from ingest.found import Found
 from ingest.http import Web
+from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled
-from ingest.sources.api import get_json, identity, listed, moment, text
+from ingest.sources.api import get_json, identity, listed, text
 
 _PER_PAGE, _MOST_PAGES = 100, 50
 
@@ -57,6 +58,6 @@ def _review(data: dict[str, Any]) -> Found | None:
         text=said,
         rating=rating,
         rating_given=f"{stars:g}" if rating is not None else None,
-        published_at=moment(data.get("date_created_gmt")),
+        published_at=iso(data.get("date_created_gmt")),
         url=link(text(data.get("product_permalink"))),
     )

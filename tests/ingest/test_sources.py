@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -141,6 +141,25 @@ def test_what_customers_see_is_kept_apart(site):
     assert (first.text, first.translation, first.reply) == (
         GOOGLE_REVIEWS["reviews"][0]["comment"].partition("\n")[0], "Too long a wait.", "Nous sommes désolés."
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shown", "count"), [("1284", 1284), ("1 284 avis", 1284), ("(1,284)", 1284), ("128 avis sur 3 sites", None), ("4,5", None)]
+)  # fmt: skip
+def test_a_page_is_read_as_its_visitors_read_it(site, shown, count):
+    """Microdata are often what is shown, not what a program would write."""
+    site.pages["/p"] = Answer(
+        f"""<div itemscope itemtype="http://schema.org/LocalBusiness"><div itemprop="aggregateRating" itemscope
+        itemtype="http://schema.org/AggregateRating"><b itemprop="ratingValue">4,6/5</b>
+        <i itemprop="reviewCount">{shown}</i></div><div itemprop="review" itemscope
+        itemtype="http://schema.org/Review"><span itemprop="author">Léa</span>
+        <span itemprop="datePublished">12 juil. 2026</span><p itemprop="reviewBody">Très bon pain</p></div></div>""".encode()
+    )
+    brought = poll("page", site)
+    assert [one.count for one in brought.aggregates] == ([count] if count else [])
+    assert [(one.text, one.published_at) for one in brought.found] == [
+        ("Très bon pain", datetime(2026, 7, 12, tzinfo=UTC))
+    ]
 
 
 def test_the_firms_own_page_is_told_what_it_lacks(site):
