@@ -1,4 +1,4 @@
-"""Web pages with schema.org data: reviews and the average that they show, in JSON-LD or microdata.
+"""Web pages with schema.org data: reviews and the average that they show, in JSON-LD, microdata or RDFa Lite.
 
 Default scale 1 to 5 (schema.org/Rating); robots.txt is obeyed. Of the firm's own page also what a customer on a
 telephone misses: its findings, by name.
@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -29,6 +29,18 @@ _MOST_DEPTH, _MOST_ITEMS, _MOST_BLOCK = 60, 20_000, 5_000_000
 _MOST_REVIEWS, _MOST_SCOPES = 2_000, 5_000
 _COUNT = re.compile(r"\(?(\d{1,3}(?:[\s.,'’]\d{3}){1,2}|\d{1,8})(?:\.0)?\D*$")
 _REVIEWS = {"review", "userreview", "criticreview", "employerreview"}
+
+
+class _Syntax(NamedTuple):
+    """Which attributes say that an element is an item, of which type, and a property of the item around it."""
+
+    item: str
+    type: str
+    property: str
+
+
+_MICRODATA = _Syntax("itemscope", "itemtype", "itemprop")  # html.spec.whatwg.org, microdata
+_RDFA = _Syntax("typeof", "typeof", "property")  # w3.org/TR/rdfa-lite
 
 
 class Page(Polled):
@@ -132,8 +144,9 @@ def _items(page: LexborHTMLParser, url: str) -> Iterator[Item]:
     budget = [_MOST_ITEMS]
     for script in page.css('script[type*="ld+json" i]'):
         yield from _flattened(_json(script.text()), 0, budget)
-    for element in page.css("[itemscope]:not([itemprop])")[:_MOST_SCOPES]:
-        yield from _flattened(_microdata(element, 0), 0, budget)
+    for syntax in _MICRODATA, _RDFA:
+        for element in page.css(f"[{syntax.item}]:not([{syntax.property}])")[:_MOST_SCOPES]:
+            yield from _flattened(_marked_up(element, syntax, 0), 0, budget)
 
 
 def _json(text: str) -> Any:
@@ -162,18 +175,18 @@ def _flattened(value: Any, depth: int, budget: list[int]) -> Iterator[Item]:
                 yield from _flattened(one, depth + 1, budget)
 
 
-def _microdata(element: LexborNode, depth: int) -> Item:
-    """One itemscope as an object (html.spec.whatwg.org, microdata), `itemref` left out."""
-    item: Item = {"@type": (element.attributes.get("itemtype") or "").split()}
+def _marked_up(element: LexborNode, syntax: _Syntax, depth: int) -> Item:
+    """One item as an object; microdata's `itemref` is left out."""
+    item: Item = {"@type": (element.attributes.get(syntax.type) or "").split()}
     waiting = [*reversed(list(element.iter()))]
     while waiting:
         node = waiting.pop()
-        names = (node.attributes.get("itemprop") or "").split()
-        is_item = "itemscope" in node.attributes
+        names = (node.attributes.get(syntax.property) or "").split()
+        is_item = syntax.item in node.attributes
         if is_item and depth > _MOST_DEPTH:
             continue
         if names:
-            value = _microdata(node, depth + 1) if is_item else _property(node)
+            value = _marked_up(node, syntax, depth + 1) if is_item else _property(node)
             for name in names:
                 item.setdefault(name, []).append(value)
         if not is_item:
@@ -186,7 +199,7 @@ def _property(node: LexborNode) -> str:
     for name in ("content", "datetime", "value", "href", "src"):
         if attributes.get(name) is not None and (name not in {"href", "src"} or node.tag in {"a", "link", "img"}):
             return attributes[name] or ""
-    return node.text(separator=" ", strip=True)
+    return " ".join(node.text(separator=" ").split())
 
 
 def _bare(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from ingest.http import Web
 from ingest.source import Terms
 from ingest.sources import KINDS, attribution
 from tests.ingest.recorded import GOOGLE_REVIEWS, RECORDED
+from tests.pipeline import SHARED
 from tests.web import Answer
 from vigie import db
 from vigie.errors import InvalidInputError, SourceError
@@ -160,6 +162,23 @@ def test_a_page_is_read_as_its_visitors_read_it(site, shown, count):
     assert [(one.text, one.published_at) for one in brought.found] == [
         ("Très bon pain", datetime(2026, 7, 12, tzinfo=UTC))
     ]
+
+
+EXAMPLES = sorted((SHARED / "inputs" / "pages" / "schema.org").glob("*.rdfa.html"))
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="schema.org's examples are absent (../shared/inputs/pages)")
+def test_json_ld_microdata_and_rdfa_say_the_same(site):
+    told = Counter()
+    for example in EXAMPLES:
+        said = []
+        for syntax in ("json", "microdata", "rdfa"):
+            site.pages["/p"] = Answer(example.with_name(f"{example.name.split('.')[0]}.{syntax}.html").read_bytes())
+            brought = poll("page", site)
+            told[syntax] += len(brought.found) + len(brought.aggregates)
+            said.append((brought.found, brought.aggregates))
+        assert said[0] == said[1] == said[2], example.name
+    assert told["rdfa"] > 8, "the examples hold reviews and averages"
 
 
 def test_the_firms_own_page_is_told_what_it_lacks(site):
