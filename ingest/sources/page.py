@@ -5,9 +5,11 @@ telephone misses: its findings, by name.
 """
 
 import hashlib
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +29,12 @@ Item = dict[str, Any]
 
 _MOST_DEPTH, _MOST_ITEMS, _MOST_BLOCK = 60, 20_000, 5_000_000
 _MOST_REVIEWS, _MOST_SCOPES = 2_000, 5_000
+# Strings are taken whole: nothing in them is a comment. What never ends goes to the end, so that it is read once.
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*\\?(?:"|\Z)'
+_COMMENT = re.compile(
+    _STRING + r"|(?://)?(?:<!\[CDATA\[|\]\]>)|<!--[^{[\"<]*-->|<!--|-->|//[^\n]*|/\*.*?(?:\*/|\Z)", re.S
+)
+_LAST_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])", re.S)
 _COUNT = re.compile(r"\(?(\d{1,3}(?:[\s.,'’]\d{3}){1,2}|\d{1,8})(?:\.0)?\D*$")
 _REVIEWS = {"review", "userreview", "criticreview", "employerreview"}
 
@@ -150,13 +158,21 @@ def _items(page: LexborHTMLParser, url: str) -> Iterator[Item]:
 
 
 def _json(text: str) -> Any:
-    """A JSON-LD block as people write it: in a comment or CDATA, with raw line breaks in its strings."""
-    text = text.strip().removeprefix("<!--").removesuffix("-->").strip()
-    text = text.removeprefix("//<![CDATA[").removeprefix("<![CDATA[").removesuffix("//]]>").removesuffix("]]>").strip()
-    try:
-        return json.loads(text[:_MOST_BLOCK].rstrip(";"), strict=False)
-    except (ValueError, RecursionError):
-        return None
+    """A JSON-LD block, also as people write it; None for what is none."""
+    for block in (text.strip()[:_MOST_BLOCK], _mended(text.strip()[:_MOST_BLOCK])):
+        with suppress(ValueError, RecursionError):
+            return json.loads(block, strict=False)
+    return None
+
+
+def _mended(block: str) -> str:
+    """Without comments, CDATA marks and commas before an end; with quotes where a template made entities of them."""
+    bare = _COMMENT.sub(_unless_quoted, block if '"' in block else html.unescape(block))
+    return _LAST_COMMA.sub(_unless_quoted, bare).strip().rstrip(";")
+
+
+def _unless_quoted(match: re.Match[str]) -> str:
+    return match[0] if match[0][0] == '"' else ""
 
 
 def _flattened(value: Any, depth: int, budget: list[int]) -> Iterator[Item]:

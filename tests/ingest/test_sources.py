@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest import sources_store
+from ingest.clean import text_of
 from ingest.found import Found, mentions
 from ingest.http import Web
 from ingest.source import Terms
@@ -29,6 +30,7 @@ HOSTILE = {
     "deep_object": b'{"reviews":' * 50_000,
     "digits": b'{"reviews":[{"reviewId":"1","stars":' + b"9" * 20_000 + b"}]}",
     "deep_html": b"<div itemscope>" * 10_000,
+    "ld_marks": b'<script type="application/ld+json">' + b'"\\"/*<!--<![CDATA[ ,//' * 50_000,
     "deep_ld": b'<script type="application/ld+json">' + b'{"review":' * 50_000 + b"</script>",
     "wrong_types": json.dumps(
         {"reviews": [1, None, {"id": [], "stars": {}, "reviewId": {}}], "feed": [], "items": {}}
@@ -162,6 +164,24 @@ def test_a_page_is_read_as_its_visitors_read_it(site, shown, count):
     assert [(one.text, one.published_at) for one in brought.found] == [
         ("Très bon pain", datetime(2026, 7, 12, tzinfo=UTC))
     ]
+
+
+BLOCK = (
+    '{"@type": "Review", "url": "https://a.fr//b", "reviewBody": "Bon, } /* et */ \\"pas cher\\" <!-- ni", "name": "a"}'
+)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        BLOCK, f"<!-- {BLOCK} -->", f"<!-- De Léa -->\n{BLOCK}", f"//<![CDATA[\n{BLOCK}\n//]]>", f"/*<![CDATA[*/{BLOCK}/*]]>*/",
+        f'// de "Léa\n{BLOCK};', BLOCK[:-1] + ', // date\n // "x": 1\n }', BLOCK.replace('"name": "a"', '"x": [1, 2 , ]'),
+        '{&quot;@type&quot;: &quot;Review&quot;, &quot;reviewBody&quot;: &quot;Bon, } /* et */ \\&quot;pas cher\\&quot; &lt;!-- ni&quot;}',
+    ],
+)  # fmt: skip
+def test_json_ld_is_read_as_people_write_it(site, block):
+    site.pages["/p"] = Answer(f'<script type="application/ld+json">{block}</script>'.encode())
+    assert [one.text for one in poll("page", site).found] == [text_of('Bon, } /* et */ "pas cher" <!-- ni')]
 
 
 EXAMPLES = sorted((SHARED / "inputs" / "pages" / "schema.org").glob("*.rdfa.html"))
