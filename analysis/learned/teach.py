@@ -24,6 +24,7 @@ from analysis.learned import labelled
 from analysis.learned.labelled import CLASSES, Row
 from analysis.learned.lessons import FOLDER, packed, sentences
 
+_DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # the CPU is enough for a test
 _LONGEST = 320  # tokens; of a longer text the first and the last half of that
 _EPOCHS, _RATE, _WARM, _SMOOTHING, _DROPPED = 3, 1e-4, 0.06, 0.03, 0.1
 _TEXTS, _TOKENS = 384, 32_768  # of a batch that is learnt from, at most
@@ -184,7 +185,7 @@ def taught(e5: E5, rows: Sequence[Row]) -> Teacher:
     labels = np.array([CLASSES.index(row["label"]) for row in rows])
     texts = Texts([row["text"] for row in rows], e5)
     plan = [batch for _ in range(_EPOCHS) for batch in _shuffled(texts, len(rows), random)]
-    teacher = Teacher(e5).cuda().train()
+    teacher = Teacher(e5).to(_DEVICE).train()
     kinds = [[one for one in teacher.parameters() if (one.ndim > 1) is big] for big in (True, False)]
     groups = [{"params": kinds[0], "weight_decay": 0.01}, {"params": kinds[1], "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=_RATE, fused=True)
@@ -192,9 +193,9 @@ def taught(e5: E5, rows: Sequence[Row]) -> Teacher:
         optimiser, lambda step: min((step + 1) / (_WARM * len(plan) + 1), max(0.02, 1 - step / len(plan)))
     )
     for batch in plan:
-        with torch.autocast("cuda", torch.bfloat16):
-            said = teacher(texts.padded(batch).cuda())
-        meant, weight = torch.tensor(labels[batch]).cuda(), torch.tensor(weights[batch]).cuda()
+        with torch.autocast(_DEVICE, torch.bfloat16):
+            said = teacher(texts.padded(batch).to(_DEVICE))
+        meant, weight = torch.tensor(labels[batch]).to(_DEVICE), torch.tensor(weights[batch]).to(_DEVICE)
         missed = functional.cross_entropy(said.float(), meant, reduction="none", label_smoothing=_SMOOTHING)
         optimiser.zero_grad()
         (missed * weight).mean().backward()
@@ -217,8 +218,8 @@ def asked(teacher: Teacher, e5: E5, texts: Sequence[str]) -> Any:
     found = np.zeros((len(texts), 2))
     ours = Texts(texts, e5)
     for batch in ours.batches(np.arange(len(texts)), 8 * _TEXTS, _ASKED):
-        with torch.autocast("cuda", torch.bfloat16):
-            said = teacher(ours.padded(batch).cuda()).float().softmax(1).cpu().numpy()
+        with torch.autocast(_DEVICE, torch.bfloat16):
+            said = teacher(ours.padded(batch).to(_DEVICE)).float().softmax(1).cpu().numpy()
         found[batch] = said[:, [CLASSES.index("pos"), CLASSES.index("neg")]]
     return found
 
