@@ -1,4 +1,4 @@
-"""French, English or other: by what each word and its characters say, and by the small words of other languages."""
+"""French, English or other: by what each word and its characters say of the language, and by the alphabet."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from analysis.columns import Bools, Ints, Records, Rows, summed
+from analysis.columns import Ints, Records, summed
 from analysis.runs import runs
 from analysis.tokens import Tokens, cut
 
@@ -35,46 +35,40 @@ _ENGLISH = frozenset(
     can't only also than then them us me out up about get got
     """.split()
 )
-# The small words of the neighbours that are neither French nor English ones.
-_OTHERS = frozenset(
-    """
-    der das und ist nicht ein eine mit auf für sehr war wir auch aber dem den sich von zum zur gut alles immer wieder
-    el los las muy que y con para pero es una todo fue por más como está del al lo bien buena mejor
-    il gli della di è molto con non per una sono che ottimo tutto anche ma buono più bella questo
-    het een niet met voor maar zeer ook was zijn wij goed lekker heel van
-    o os uma muito não com mas foi bom bem tudo para são
-    """.split()
-) - _FRENCH - _ENGLISH  # fmt: skip
 SMALL_WORDS = {"fr": _FRENCH, "en": _ENGLISH}
 _ELIDED = ("l'", "d'", "j'", "c'", "n'", "s'", "m'", "qu'")
-BITS = 16
+BITS = 18
 MODEL = Path(str(files("analysis").joinpath("models", "language.npz")))
 _RUNS = (1, 2, 3, 4)  # characters
 _LONGEST = 30  # letters of one word
 _CLEAR = 1.5  # log-odds between French and English from which the firm's own language is not asked
 _VERY_CLEAR = 4.0  # from which the source's word on it is not
+_FOREIGN = 2.0  # log-odds of another language against both from which a text is left unread
+_EACH, _FEW = 0.6, 3  # and so much more for each word beyond the third
+_MOST = 4.0  # that one word says of this: a name, or a dish, is no language
 
 
 class _Small:
-    """What one word tells of the language; `french` is the log-odds of French against English."""
+    """What one word tells of the language: the log-odds of French against English, and of others against both."""
 
-    dtype = np.dtype([("word", "?"), ("alien", "?"), ("fr", "?"), ("en", "?"), ("other", "?"), ("french", "f4")])
+    dtype = np.dtype([("word", "?"), ("french", "f4"), ("foreign", "f4")])
 
     def of(self, words: Sequence[str]) -> Records:
         words = [word.replace("’", "'") for word in words]
-        weights, scale = _weights()
+        weights, scales, bias = _weights()
         owners, found = buckets(words)
-        odds = np.bincount(owners, weights=weights.take(found), minlength=len(words)) * scale
-        return np.array([self._of(*pair) for pair in zip(words, odds.tolist(), strict=True)], self.dtype)
+        french, foreign = (np.bincount(owners, weights=row.take(found), minlength=len(words)) for row in weights)
+        foreign = np.clip(foreign * scales[1] + bias, -_MOST, _MOST)
+        told = zip(words, (french * scales[0]).tolist(), foreign.tolist(), strict=True)
+        return np.array([self._of(*one) for one in told], self.dtype)
 
-    def _of(self, word: str, odds: float) -> tuple[bool, bool, bool, bool, bool, float]:
+    def _of(self, word: str, french: float, foreign: float) -> tuple[bool, float, float]:
         if not word[:1].isalpha():
-            return False, False, False, False, False, 0.0
-        latin = word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
-        french = word in _FRENCH or word.startswith(_ELIDED)
-        english = word in _ENGLISH
+            return False, 0.0, 0.0
+        is_latin = word[0] < "\u0250" or "\u1e00" <= word[0] < "\u1f00"
         # Titles and names of the other language stand in any text, its small words do not.
-        return True, not latin, french, english, word in _OTHERS, 2 * odds if french or english else odds
+        is_small = word in _FRENCH or word in _ENGLISH or word.startswith(_ELIDED)
+        return True, 2 * french if is_small else french, foreign if is_latin else _MOST
 
 
 _SMALL = _Small()
@@ -92,9 +86,9 @@ def buckets(words: Sequence[str]) -> tuple[Ints, Ints]:
 
 
 @lru_cache(maxsize=1)
-def _weights() -> tuple[npt.NDArray[Any], float]:
+def _weights() -> tuple[npt.NDArray[Any], npt.NDArray[Any], float]:
     with np.load(MODEL) as model:
-        return model["weights"], float(model["scale"])
+        return model["weights"], model["scales"], float(model["bias"])
 
 
 def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "fr") -> Language:
@@ -105,31 +99,17 @@ def detect(text: str, hint: str | None = None, default: Literal["fr", "en"] = "f
 def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr", "en"]]) -> list[Language]:
     """The language of each text; a `hint` of the source settles what the words leave open."""
     known = tokens.known(_SMALL)
-    odds = summed([known["french"]], tokens.text, len(tokens.texts), tokens.first_of_text)[0].tolist()
-    foreign = _foreign(known, tokens.text, len(tokens.texts))
-    return [
-        OTHER if at in foreign else _decided(french, hint, default)
-        for at, (french, hint, default) in enumerate(zip(odds, hints, defaults, strict=True))
-    ]
+    sums = [known[name] for name in ("french", "foreign", "word")]
+    french, foreign, words = summed(sums, tokens.text, len(tokens.texts), tokens.first_of_text)
+    foreign -= _EACH * np.maximum(0, words - _FEW)
+    told = zip(french.tolist(), foreign.tolist(), hints, defaults, strict=True)
+    return [_decided(ours, others, (hint or "")[:2].lower(), default) for ours, others, hint, default in told]
 
 
-def _foreign(known: Rows, of: Ints, count: int) -> set[int]:
-    """The texts in another alphabet, or with more small words of others than of French or English."""
-    alien, others = _counted(known["alien"], of, count), _counted(known["other"], of, count)
-    doubtful = (alien > 0) | (others > 1)
-    ours = np.flatnonzero(doubtful.take(of))  # few: the rest is counted for them alone
-    known, of = known.take(ours), of.take(ours)
-    words, french, english = (_counted(known[name], of, count) for name in ("word", "fr", "en"))
-    others_say = others >= np.maximum(2, np.maximum(french, english) + 1)
-    return set(np.flatnonzero(doubtful & ((2 * alien > words) | others_say)).tolist())
-
-
-def _counted(flags: Bools, of: Ints, count: int) -> Ints:
-    return np.bincount(of[flags], minlength=count)
-
-
-def _decided(odds: float, hint: str | None, default: Literal["fr", "en"]) -> Language:
+def _decided(french: float, foreign: float, hint: str, default: Literal["fr", "en"]) -> Language:
+    if foreign > (_VERY_CLEAR if hint in SMALL_WORDS else -_FOREIGN if hint else _FOREIGN):
+        return OTHER
     told: Literal["fr", "en"] = "fr" if hint == "fr" else "en" if hint == "en" else default
-    if abs(odds) >= (_VERY_CLEAR if told == hint else _CLEAR):
-        return "fr" if odds > 0 else "en"
+    if abs(french) >= (_VERY_CLEAR if told == hint else _CLEAR):
+        return "fr" if french > 0 else "en"
     return told
