@@ -2,6 +2,7 @@
 holds it, for all new words of a lot together, and texts are read by whole arrays from then on."""
 
 import threading
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -104,7 +105,7 @@ class _Tokens(dict[str, int]):
 
     def __missing__(self, token: str) -> int:
         shown = token.rstrip()
-        number = self[token] = self.shapes.append(*_shape(token, shown, self.words[shown.lower()]))
+        number = self[token] = self.shapes.append(*_shape(token, shown, self.words[_word(shown)]))
         return number
 
     def only(self, numbers: Ints) -> tuple["_Tokens", Ints]:
@@ -163,6 +164,12 @@ class Lexemes:
             if column is None:
                 column = self._columns[says] = Column(says, self.words)
             return column.at(numbers)
+
+
+def _word(shown: str) -> str:
+    """In lower case; and in letters, where somebody took the bold or slanted ones of mathematics for show."""
+    is_styled = "\U0001d400" <= shown[:1] <= "\U0001d7ff"
+    return (unicodedata.normalize("NFKC", shown) if is_styled else shown).lower()
 
 
 def _shape(token: str, shown: str, lexeme: int) -> tuple[int | bool, ...]:

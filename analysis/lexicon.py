@@ -25,6 +25,7 @@ _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own
 _BAD = -2.0
 _STOPS = frozenset(",;()") | frozenset(".!?…")
+_DRAWN_OUT = re.compile(r"(.)\1\1+")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
@@ -88,6 +89,7 @@ class Lexicon:
             return self._values[word], 0, _WORD, *_NO_ROLE, False, False
         if not word or not (word[0].isalnum() or word[0] == "_"):
             return 0.0, 0, _STOP if word[:1] in _STOPS else _UNTOLD, *_NO_ROLE, False, False
+        word = self._plainly(word)
         base = self._lemma(word)
         form = bare(word, self.language)
         own = self._written.get(form, self._values.get(folded(form)))
@@ -119,6 +121,18 @@ class Lexicon:
         given[places] = values * (weight / size[len(tokens.clause_text) :][tokens.clause_text]).take(part)
         expressions = dict(zip(places[first].tolist(), spans, strict=True))
         return Weighed(given, expressions, sums / size, *counts)
+
+    def _plainly(self, word: str) -> str:
+        """A word that is drawn out ("nuuul", "goood") as it is written otherwise: with two letters or one, whichever
+        means something."""
+        if not _DRAWN_OUT.search(word):
+            return word
+        spelt = [_DRAWN_OUT.sub(letters, word) for letters in (r"\1\1", r"\1")]
+        return next((one for one in spelt if self._means(one)), word)
+
+    def _means(self, word: str) -> bool:
+        forms = folded(bare(word, self.language)), self._lemma(word)
+        return any(form in self._values or form in self._roles for form in forms)
 
     def _lemma(self, word: str) -> str:
         if self.language == "en" and word.endswith(("n't", "n’t")):

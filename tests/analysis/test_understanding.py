@@ -303,6 +303,15 @@ def test_short_reviews_of_other_languages_are_known_and_ours_are_not_taken_for_s
     assert len(lost) <= 2, lost
 
 
+@pytest.mark.parametrize("first", [0x1D41A, 0x1D44E, 0x1D4EA, 0x1D5EE, 0x1D656])
+def test_letters_in_a_style_of_mathematics_are_letters(first):
+    plain = "service nul et accueil froid, c'est mauvais"
+    shown = "".join(chr(first + ord(one) - ord("a")) if "a" <= one <= "z" and one != "h" else one for one in plain)
+    read, meant = reading.read(shown), reading.read(plain)
+    assert (read.language, read.label, read.score, read.because) == ("fr", "negative", meant.score, meant.because)
+    assert [one.quote for one in read.themes] == [shown], "in the customer's own letters"
+
+
 @pytest.mark.parametrize(
     ("text", "hint", "spoken"),
     [
@@ -345,6 +354,18 @@ def test_the_lexicon_turns_what_is_denied():
     assert score("C'est pas terrible")[0] < 0 < score("Rien à redire")[0]
     assert score("Très bon")[0] > score("Bon")[0]
     assert score("")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoken", "drawn", "plain"),
+    [
+        ("fr", "Nuuuul", "Nul"), ("fr", "J'adoooore", "J'adore"), ("fr", "Trooop bon", "Trop bon"), ("fr", "Paaas bon", "Pas bon"),
+        ("en", "Goooood", "Good"), ("en", "Sooooo slow", "So slow"), ("en", "I looooove it", "I love it"), ("en", "Yummmmy", "Yummy"),
+    ],
+)  # fmt: skip
+def test_words_that_are_drawn_out_mean_what_they_mean(spoken, drawn, plain):
+    assert Lexicon(spoken).score(drawn)[0] == Lexicon(spoken).score(plain)[0] != 0
+    assert language.detect(drawn, None, spoken) == spoken
 
 
 def rows():
