@@ -25,6 +25,9 @@ _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own
 _BAD = -2.0
 _STOPS = frozenset(",;()") | frozenset(".!?…")
+_HASTY_NOTS = frozenset(
+    "arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt neednt shouldnt wasnt werent wont wouldnt".split()
+)
 _DRAWN_OUT = re.compile(r"(.)\1\1+")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
@@ -135,7 +138,7 @@ class Lexicon:
         return any(form in self._values or form in self._roles for form in forms)
 
     def _lemma(self, word: str) -> str:
-        if self.language == "en" and word.endswith(("n't", "n’t")):
+        if self.language == "en" and (word.endswith(("n't", "n’t")) or word in _HASTY_NOTS):
             return "not"
         return lemma(bare(word, self.language), self.language)
 

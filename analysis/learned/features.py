@@ -18,7 +18,7 @@ _RUNS = (3, 4, 5)
 _LONGEST = 40  # letters of one word
 _REACH = 3  # words that a negation reaches over
 DENYING = {
-    "fr": frozenset("pas jamais rien aucun aucune sans ni guere nullement".split()),
+    "fr": frozenset("pas pa po jms jame jamai jamais rien aucun aucune sans ni guere nullement".split()),
     "en": frozenset(
         "not never no nobody nothing none cannot cant dont doesnt didnt isnt wasnt arent werent wont wouldnt couldnt "
         "shouldnt hasnt havent hadnt without hardly nor neither".split()

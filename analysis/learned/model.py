@@ -142,10 +142,11 @@ class Model:
         their sum, and two signs of a piece that says little: how short it is, and that it holds no word of the lexicon.
 
         And what the lexicon's word was worth. "C'était pas mal du tout" is an expression from end to end, and its
-        single words would say the contrary: there the lexicon is worth more.
+        single words would say the contrary: there the lexicon is worth more, as where a word stands alone ("Beurk").
         """
         short = np.minimum(1.0, _SHORT / np.maximum(1, weighed.words))
         covered = np.minimum(1.0, weighed.covered / np.maximum(1, weighed.words))
+        covered = np.where(weighed.words == 1, np.abs(weighed.scores), covered)
         trust = _LEXICON[self.language] * (1 + _IDIOM * covered**2) * short
         apart = sums.pieces[:, 0] - sums.pieces[:, 1] + trust * weighed.scores
         dry = short * (weighed.heard == 0)

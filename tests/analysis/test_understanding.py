@@ -357,6 +357,18 @@ def test_the_lexicon_turns_what_is_denied():
 
 
 @pytest.mark.parametrize(
+    ("spoken", "hasty", "meant"),
+    [
+        ("en", "Wasnt good", "Wasn't good"), ("en", "I wouldnt recommend it", "I wouldn't recommend it"),
+        ("en", "Couldnt fault it", "Couldn't fault it"), ("fr", "C pa bon", "C'est pas bon"), ("fr", "jamé content", "jamais content"),
+    ],
+)  # fmt: skip
+def test_a_denial_typed_in_a_hurry_denies(spoken, hasty, meant):
+    read = Lexicon(spoken).score
+    assert read(hasty)[0] * read(meant)[0] > 0
+
+
+@pytest.mark.parametrize(
     ("spoken", "drawn", "plain"),
     [
         ("fr", "Nuuuul", "Nul"), ("fr", "J'adoooore", "J'adore"), ("fr", "Trooop bon", "Trop bon"), ("fr", "Paaas bon", "Pas bon"),
@@ -392,6 +404,12 @@ def test_only_what_may_be_learnt_from_is_learnt():
 def test_training_twice_gives_the_same_model():
     first, again = train.trained(rows(), "fr"), train.trained(rows(), "fr")
     assert all((first[name] == again[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("word", ["Beurk", "🤡", "TTB", "Nikel"])
+def test_a_word_that_stands_alone_is_worth_what_the_lexicon_says(word):
+    said = Lexicon("fr").score(word)[0]
+    assert reading.read(word).label == ("positive" if said > 0 else "negative")
 
 
 def test_figures_are_those_of_a_hand_count():
