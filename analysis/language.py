@@ -1,6 +1,5 @@
 """French, English or other: by what each word and its characters say of the language, and by the alphabet."""
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from analysis.columns import Ints, Records, summed
 from analysis.runs import runs
 from analysis.tokens import Tokens, cut
+from analysis.words import DRAWN_OUT
 
 Language = Literal["fr", "en", "other"]
 OTHER: Language = "other"
@@ -42,7 +42,6 @@ BITS = 18
 MODEL = Path(str(files("analysis").joinpath("models", "language.npz")))
 _RUNS = (1, 2, 3, 4)  # characters
 _LONGEST = 30  # letters of one word
-_DRAWN_OUT = re.compile(r"(.)\1\1+")  # "nuuuul"
 _CLEAR = 1.5  # log-odds between French and English from which the firm's own language is not asked
 _VERY_CLEAR = 4.0  # from which the source's word on it is not
 _FOREIGN = 2.0  # log-odds of another language against both from which a text is left unread
@@ -56,7 +55,7 @@ class _Small:
     dtype = np.dtype([("word", "?"), ("french", "f4"), ("foreign", "f4")])
 
     def of(self, words: Sequence[str]) -> Records:
-        words = [_DRAWN_OUT.sub(r"\1", word.replace("’", "'")) for word in words]
+        words = [DRAWN_OUT.sub(r"\1", word.replace("’", "'")) for word in words]
         weights, scales, bias = _weights()
         owners, found = buckets(words)
         french, foreign = (np.bincount(owners, weights=row.take(found), minlength=len(words)) for row in weights)

@@ -17,7 +17,7 @@ import numpy as np
 from analysis.columns import Bools, Floats, Ints, Records, Rows
 from analysis.phrases import Phrases, hashed
 from analysis.tokens import Tokens, cut, in_pieces
-from analysis.words import bare, folded, lemma
+from analysis.words import DRAWN_OUT, bare, folded, lemma
 
 Because = tuple[tuple[str, float], ...]
 _REACH = 3  # words that a negation reaches over
@@ -28,7 +28,6 @@ _STOPS = frozenset(",;()") | frozenset(".!?…")
 _HASTY_NOTS = frozenset(
     "arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt neednt shouldnt wasnt werent wont wouldnt".split()
 )
-_DRAWN_OUT = re.compile(r"(.)\1\1+")
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)
@@ -128,9 +127,9 @@ class Lexicon:
     def _plainly(self, word: str) -> str:
         """A word that is drawn out ("nuuul", "goood") as it is written otherwise: with two letters or one, whichever
         means something."""
-        if not _DRAWN_OUT.search(word):
+        if not DRAWN_OUT.search(word):
             return word
-        spelt = [_DRAWN_OUT.sub(letters, word) for letters in (r"\1\1", r"\1")]
+        spelt = [DRAWN_OUT.sub(letters, word) for letters in (r"\1\1", r"\1")]
         return next((one for one in spelt if self._means(one)), word)
 
     def _means(self, word: str) -> bool:

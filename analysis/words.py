@@ -20,6 +20,7 @@ CONCESSIONS = (
 OPENING_CONCESSIONS = ("bien que", "while")
 # Here "but" turns nothing.
 NO_CONTRASTS = ("nothing but", "anything but", "none but", "choice but", "help but", "last but not least")
+DRAWN_OUT = re.compile(r"(.)\1\1+")  # "nuuuul"
 _TURNING = re.compile(rf"(?:{'|'.join(CONTRASTS)})\b[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LETTERS = re.compile(r"[^\W_]+")

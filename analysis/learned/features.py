@@ -4,14 +4,13 @@ A run of words lies in one clause, a run of characters in one word with the spac
 known once for each word, and a text is the sum of its clauses.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from analysis.columns import Bools, Hashes, Ints
 from analysis.runs import runs as runs_of
-from analysis.words import PLAIN, bare
+from analysis.words import DRAWN_OUT, PLAIN, bare
 
 WORD_BITS, CHARACTER_BITS = 20, 19
 _RUNS = (3, 4, 5)
@@ -26,7 +25,6 @@ DENYING = {
 }
 
 _PAIRED, _TRIPLED, _DENIED = (np.uint64(one) for one in (0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5))
-_REPEATED = re.compile(r"(.)\1{2,}")
 _PLAIN = PLAIN | {0xFE0F: None, 0x2026: ".."}
 _DROPPED = frozenset(",;:\"()«»-'/*.")
 
@@ -34,7 +32,7 @@ _DROPPED = frozenset(",;:\"()«»-'/*.")
 def normal(word: str, language: str) -> str:
     """A word without accents, elision and apostrophes, a letter repeated twice at most; empty for what says nothing."""
     word = bare(word, language).translate(_PLAIN)
-    return "" if word in _DROPPED else _REPEATED.sub(r"\1\1", word[:_LONGEST])
+    return "" if word in _DROPPED else DRAWN_OUT.sub(r"\1\1", word[:_LONGEST])
 
 
 def runs(forms: Sequence[str]) -> tuple[Ints, Ints]:

@@ -159,9 +159,10 @@ def _items(page: LexborHTMLParser, url: str) -> Iterator[Item]:
 
 def _json(text: str) -> Any:
     """A JSON-LD block, also as people write it; None for what is none."""
-    for block in (text.strip()[:_MOST_BLOCK], _mended(text.strip()[:_MOST_BLOCK])):
+    block = text.strip()[:_MOST_BLOCK]
+    for read in (str, _mended):
         with suppress(ValueError, RecursionError):
-            return json.loads(block, strict=False)
+            return json.loads(read(block), strict=False)
     return None
 
 
