@@ -77,7 +77,7 @@ def _of_numbers(match: re.Match[str], month_first: bool) -> tuple[int, int, int]
     if len(first) == 4:
         return int(first), int(second), int(third)
     if len(third) == 3 or (len(third) < 4 and sign == "-"):
-        raise ValueError("it names no year")
+        raise ValueError  # it names no year
     day, month = (second, first) if month_first else (first, second)
     return int(third) + (2_000 if len(third) < 4 else 0), int(month), int(day)
 
