@@ -25,7 +25,7 @@ _MARCH = 3
 def iso(given: object) -> datetime | None:
     """An ISO 8601 moment in UTC, which is also the zone of one that names none; None for anything else."""
     try:
-        return _in_utc(datetime.fromisoformat(given), UTC) if isinstance(given, str) else None
+        return in_utc(datetime.fromisoformat(given.strip())) if isinstance(given, str) else None
     except (ValueError, OverflowError):
         return None
 
@@ -38,7 +38,7 @@ def written(given: object, zone: tzinfo = UTC, *, month_first: bool = False) -> 
     if not isinstance(given, str):
         return None
     try:
-        return _in_utc(_parsed(given.strip()[:_LONGEST], month_first), zone)
+        return in_utc(_parsed(given.strip()[:_LONGEST], month_first), zone)
     except (ValueError, OverflowError):
         return None
 
@@ -50,7 +50,8 @@ def is_month_first(given: Iterable[str]) -> bool:
     return any(second > 12 for _, second in pairs) and all(first <= 12 for first, _ in pairs)
 
 
-def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
+def in_utc(moment: datetime, zone: tzinfo = UTC) -> datetime:
+    """The same moment in UTC; of `zone` if it names none. Raises `OverflowError` at the ends of time."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 

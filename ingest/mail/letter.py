@@ -5,12 +5,13 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parseaddr, parsedate_to_datetime
 
 from ingest.clean import link, plain, text_of
+from ingest.moments import in_utc
 
 MOST_BYTES = 2_000_000
 _MOST_PARTS, _MOST_LINES, _MOST_HEADER = 50, 400, 4_000
@@ -105,7 +106,6 @@ def _header(message: EmailMessage, name: str) -> str:
 
 def _sent(given: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(given)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(parsedate_to_datetime(given))
     except (TypeError, ValueError, OverflowError):
         return None

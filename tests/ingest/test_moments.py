@@ -60,7 +60,7 @@ def test_what_is_no_date_is_none(text):
 
 def test_iso_moments_without_a_zone_are_utc():
     assert moments.iso("2026-11-24T13:32:00.123456789Z") == datetime(2026, 11, 24, 13, 32, 0, 123456, tzinfo=UTC)
-    assert moments.iso("2026-11-24") == datetime(2026, 11, 24, tzinfo=UTC)
+    assert moments.iso(" 2026-11-24\n") == datetime(2026, 11, 24, tzinfo=UTC)
     assert [moments.iso(one) for one in ("24/11/2026", "9999-12-31T23:59:59-12:00", "", 5, None)] == [None] * 5
 
 
