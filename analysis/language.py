@@ -108,7 +108,8 @@ def spoken(tokens: Tokens, hints: list[str | None], defaults: list[Literal["fr",
 
 
 def _decided(french: float, foreign: float, hint: str, default: Literal["fr", "en"]) -> Language:
-    if foreign > (_VERY_CLEAR if hint in SMALL_WORDS else -_FOREIGN if hint else _FOREIGN):
+    least = _FOREIGN if not hint else _VERY_CLEAR if hint in SMALL_WORDS else -_FOREIGN
+    if foreign > least:
         return OTHER
     told: Literal["fr", "en"] = "fr" if hint == "fr" else "en" if hint == "en" else default
     if abs(french) >= (_VERY_CLEAR if told == hint else _CLEAR):

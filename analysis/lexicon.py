@@ -17,7 +17,7 @@ import numpy as np
 from analysis.columns import Bools, Floats, Ints, Records, Rows
 from analysis.phrases import Phrases, hashed
 from analysis.tokens import Tokens, cut, in_pieces
-from analysis.words import DRAWN_OUT, bare, folded, lemma
+from analysis.words import DRAWN_OUT, HASTY_NOTS, bare, folded, lemma
 
 Because = tuple[tuple[str, float], ...]
 _REACH = 3  # words that a negation reaches over
@@ -25,9 +25,7 @@ _TURNED, _STRONGER, _SOFTER, _BEFORE, _AFTER = -0.6, 1.3, 0.7, 0.7, 1.3
 _EVEN = 15  # VADER's own
 _BAD = -2.0
 _STOPS = frozenset(",;()") | frozenset(".!?…")
-_HASTY_NOTS = frozenset(
-    "arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt neednt shouldnt wasnt werent wont wouldnt".split()
-)
+_HASTY_NOTS = HASTY_NOTS | {"neednt"}
 _TOKEN = re.compile(r"\w+(?:[-'’]\w+)*")
 _HELPING = frozenset("do does did is was are were would will could can should have has had".split())
 _UNTOLD, _WORD, _STOP = range(3)

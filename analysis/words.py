@@ -20,6 +20,10 @@ CONCESSIONS = (
 OPENING_CONCESSIONS = ("bien que", "while")
 # Here "but" turns nothing.
 NO_CONTRASTS = ("nothing but", "anything but", "none but", "choice but", "help but", "last but not least")
+# "n't" as it is typed in a hurry.
+HASTY_NOTS = frozenset(
+    "arent cant couldnt didnt doesnt dont hadnt hasnt havent isnt shouldnt wasnt werent wont wouldnt".split()
+)
 DRAWN_OUT = re.compile(r"(.)\1\1+")  # "nuuuul"
 _TURNING = re.compile(rf"(?:{'|'.join(CONTRASTS)})\b[\s,:]*", re.I)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.columns import Bools, Hashes, Ints
 from analysis.runs import runs as runs_of
-from analysis.words import DRAWN_OUT, PLAIN, bare
+from analysis.words import DRAWN_OUT, HASTY_NOTS, PLAIN, bare
 
 WORD_BITS, CHARACTER_BITS = 20, 19
 _RUNS = (3, 4, 5)
@@ -18,10 +18,7 @@ _LONGEST = 40  # letters of one word
 _REACH = 3  # words that a negation reaches over
 DENYING = {
     "fr": frozenset("pas pa po jms jame jamai jamais rien aucun aucune sans ni guere nullement".split()),
-    "en": frozenset(
-        "not never no nobody nothing none cannot cant dont doesnt didnt isnt wasnt arent werent wont wouldnt couldnt "
-        "shouldnt hasnt havent hadnt without hardly nor neither".split()
-    ),
+    "en": HASTY_NOTS | frozenset("not never no nobody nothing none cannot without hardly nor neither".split()),
 }
 
 _PAIRED, _TRIPLED, _DENIED = (np.uint64(one) for one in (0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5))
