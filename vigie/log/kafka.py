@@ -20,6 +20,8 @@ import structlog
 from kafka.admin import NewTopic
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from vigie import clock
@@ -59,6 +61,7 @@ class KafkaLog:
             "request_timeout_ms": _ANSWER_MS,
             "reconnect_backoff_max_ms": 2_000,
             "client_id": "vigie",
+            "proxy_url": _ClosingSocket.URL,
             **options,
         }
         self._retention = retention
@@ -74,7 +77,7 @@ class KafkaLog:
         config = {"retention.ms": retention, "cleanup.policy": "delete"}
         if self._replication >= 3:  # one broker may fail, and what was acknowledged stays
             config["min.insync.replicas"] = str(self._replication - 1)
-        with _unavailable("Kafka"), kafka.KafkaAdminClient(**self._config) as admin, _unstuck(admin):
+        with _unavailable("Kafka"), _construct(kafka.KafkaAdminClient, self._config) as admin, _unstuck(admin):
             every = {self._names.prefix + topic for topic in TOPICS}
             missing = every - set(admin.list_topics())
             topics = [NewTopic(name, PARTITIONS, self._replication, topic_configs=config) for name in sorted(missing)]
@@ -107,7 +110,7 @@ class KafkaLog:
 
     def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
         with _unavailable("Kafka"):
-            consumer = kafka.KafkaConsumer(**self._config, enable_auto_commit=False)
+            consumer = _construct(kafka.KafkaConsumer, self._config, enable_auto_commit=False)
             try:
                 with _unstuck(consumer):
                     numbers = consumer.partitions_for_topic(self._names.prefix + topic) or ()
@@ -141,8 +144,9 @@ class KafkaLog:
     def _open_producer(self) -> Any:
         with self._lock:
             if self._producer is None:
-                self._producer = kafka.KafkaProducer(
-                    **self._config,
+                self._producer = _construct(
+                    kafka.KafkaProducer,
+                    self._config,
                     acks="all",
                     enable_idempotence=True,
                     batch_size=131_072,
@@ -165,8 +169,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         self._next: dict[Partition, int] = {}
         self._waiting: dict[Partition, deque[Record]] = {}
         self._revoked: set[Partition] = set()
-        self._consumer = kafka.KafkaConsumer(
-            **config,
+        self._consumer = _construct(
+            kafka.KafkaConsumer,
+            config,
             group_id=names.prefix + group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -308,6 +313,43 @@ class _Names:
         partitions = [self.outer(source) for source in sources]
         beginnings, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         return {self.inner(one): (beginnings[one], ends[one]) for one in partitions}
+
+
+class _ClosingSocket(KafkaNetSocket):  # type: ignore[misc] # kafka-python has no types
+    """A plain connection whose socket is closed when connecting fails; kafka-python 3.0.12 leaves it to the collector.
+
+    kafka-python looks for the class by the scheme of its option `proxy_url`; there is no proxy.
+    """
+
+    SCHEMES = ("plain",)
+    URL = "plain://"
+
+    async def sock_connect(self, net: Any, sock: Any, sockaddr: Any, timeout_at: float | None = None) -> Any:
+        try:
+            return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
+        except BaseException:
+            sock.close()
+            raise
+
+
+def _construct(factory: Callable[..., Any], config: dict[str, Any], **options: Any) -> Any:
+    """Return a Kafka client; one whose constructor fails is closed.
+
+    kafka-python 3.0.12 leaves its I/O thread and four file descriptors behind when no broker answers.
+    """
+    clients = []
+
+    def make_client(**client_options: Any) -> Any:
+        client = KafkaNetClient(**client_options)
+        clients.append(client)
+        return client
+
+    try:
+        return factory(**config, **options, kafka_client=make_client)
+    except BaseException:
+        for client in clients:
+            client.close()
+        raise
 
 
 def _close_producer(producer: Any) -> None:
