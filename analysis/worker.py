@@ -49,11 +49,15 @@ class Analysis:
         events = [_decoded(record) for record in records]
         collected = [event for event in events if isinstance(event, MentionsCollected)]
         self._learn(collected)
+        collected = [event for event in collected if event.company_id in self._companies]
         readings = iter(self._read(collected))
-        return [
+        prepared = [
             event if isinstance(event, Prepared) else self._prepared(record, event, readings)
             for record, event in zip(records, events, strict=True)
         ]
+        if dropped := sum(outcome.dropped for outcome in prepared):
+            logger.warning("mentions_dropped", mentions=dropped, why="their company was removed or never existed")
+        return prepared
 
     def apply(self, connection: Connection, works: Sequence[list[store.Row]]) -> None:
         work = list(chain.from_iterable(works))
@@ -68,10 +72,10 @@ class Analysis:
         store.store(connection, rows)
 
     def _prepared(self, record: Record, event: MentionsCollected, readings: Iterator[Reading]) -> Prepared:
-        read = list(islice(readings, len(event.mentions)))
         firm = self._companies.get(event.company_id)
         if firm is None:
-            return Prepared(dead=[DeadLetter(record, f"unknown company {event.company_id!r}", record.value)])
+            return Prepared(dropped=len(event.mentions) + len(event.unusable))
+        read = list(islice(readings, len(event.mentions)))
         return Prepared(self._rows(firm, event, read), _dead_parts(record, event))
 
     def _learn(self, events: Sequence[MentionsCollected]) -> None:
@@ -88,8 +92,8 @@ class Analysis:
         """Every mention of every event at once, in order: the model reads a hundred texts for little more than one."""
         asked = []
         for event in events:
-            firm = self._companies.get(event.company_id, {})
-            default, trade = firm.get("language", "fr"), trade_of(firm.get("sector"))
+            firm = self._companies[event.company_id]
+            default, trade = firm["language"], trade_of(firm["sector"])
             asked += [
                 reading.Asked(one.text, one.title, one.language, one.rating, default, trade) for one in event.mentions
             ]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, RowMapping, case, delete, select, update
 
-from vigie import clock, db, due, ids
+from vigie import clock, db, deadletters, due, ids
 from vigie.db.tables import company, location, mention, recipient, source
 from vigie.errors import InvalidInputError, NotFoundError
 
@@ -98,6 +98,7 @@ def find(connection: Connection, name_or_id: str) -> RowMapping:
 def remove(connection: Connection, company_id: str) -> None:
     """Remove a firm and all that belongs to it."""
     connection.execute(company.delete().where(company.c.id == company_id))
+    deadletters.remove_of_company(connection, company_id)
     for kind in (due.REPORT, due.SOURCES, due.RELEVANCE, due.ALERT_MAIL):
         due.cancel(connection, kind, company_id)
 

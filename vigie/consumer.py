@@ -1,9 +1,10 @@
-"""From the log to a handler: poll → prepare → one transaction (position first, then results) → commit.
+"""Log consumer: poll, prepare, one transaction (offset first, then results), commit.
 
-What a record is to blame for is set aside as a dead letter; an outage is nobody's fault and keeps the place.
+A record that cannot be processed becomes a dead letter. During an outage nothing is skipped: the batch is retried.
 """
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,21 +13,21 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection, Engine
 
-from vigie import clock, db, ids, outbox, positions
+from vigie import clock, counters, db, ids, outbox, positions
 from vigie.db.tables import dead_letter
-from vigie.errors import TooManyDeadLettersError, UnavailableError
+from vigie.errors import RepeatedFailureError, UnavailableError
 from vigie.log import DEAD, Batch, Partition, Record, Subscription
 
 logger = structlog.get_logger(__name__)
 
-_MOST = 500  # mentions in a transaction: beyond, others wait too long for SQLite's lock
-_MOST_DEAD_IN_A_ROW = 100
-_BACK_OFF = (0.1, 0.5, 2.0, 5.0)  # seconds; the last one from there on
+MAX_MENTIONS = 500  # in one transaction: more would hold SQLite's write lock too long
+MAX_FAILURES_OF_ONE_CAUSE = 100
+BACK_OFF_SECONDS = (0.1, 0.5, 2.0, 5.0)  # the last one from there on
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record, or a part of one, that cannot be handled; `part` tells apart what came from one record."""
+    """A record, or part of one, that cannot be processed; `part` tells the parts of a record apart."""
 
     record: Record
     reason: str
@@ -36,26 +37,69 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Prepared:
-    """What a handler made of one record: `work` to store, if any, and what is set aside."""
+    """The outcome for one record: `work` to store, dead letters, and how many mentions were dropped."""
 
     work: Any = None
     dead: list[DeadLetter] = field(default_factory=list)
+    dropped: int = 0
 
 
 class Handler(Protocol):
-    """What a group does with its records."""
+    """A consumer group's logic."""
 
     group: str
 
     def prepare(self, records: Sequence[Record]) -> Sequence[Prepared]:
-        """Everything that takes time, outside any transaction; one for each record. Called again after a failure."""
+        """Return one outcome per record.
+
+        Everything that takes time happens here, outside any transaction. Called again after a failure.
+        """
 
     def apply(self, connection: Connection, works: Sequence[Any]) -> None:
-        """Store the work of some records. Nothing here computes or waits: the database's write lock is held."""
+        """Store the work of some records. The database's write lock is held, so nothing here computes or waits."""
+
+
+Handled = tuple[Batch, list[Prepared]]
+Cause = tuple[str, str, int]
+
+
+class FailureStreak:
+    """Consecutive records on which the handler failed for one cause, without a success between them.
+
+    A record that the handler itself declares unusable is no failure of the handler, and does not count. Nor does one
+    company's data, however much of it fails, since stopping would stop every other company too.
+    """
+
+    def __init__(self, limit: int = MAX_FAILURES_OF_ONE_CAUSE) -> None:
+        self._limit = limit
+        self._cause: Cause | None = None
+        self._keys: set[bytes | None] = set()
+        self._length = 0
+
+    def end(self) -> None:
+        """Forget the streak: a record was processed."""
+        self._cause = None
+        self._keys.clear()
+        self._length = 0
+
+    def add(self, record: Record, error: Exception) -> None:
+        """Count a failure. Raise `RepeatedFailureError` when the cause is ours and not in the records."""
+        cause = _cause_of(error)
+        if cause != self._cause:
+            self.end()
+            self._cause = cause
+        self._keys.add(record.key)
+        self._length += 1
+        if self._length > self._limit and len(self._keys) > 1:
+            name, file, line = cause
+            raise RepeatedFailureError(
+                f"{self._length} records of {len(self._keys)} companies failed alike, the last with "
+                f"{name}: {error} ({file}:{line}): nothing more is set apart until this is mended"[:500]
+            )
 
 
 class Consumer:
-    """One member of `handler.group`, on one thread."""
+    """A member of `handler.group`, on one thread."""
 
     def __init__(
         self,
@@ -65,22 +109,25 @@ class Consumer:
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._subscription, self._engine, self._handler, self._sleep = subscription, engine, handler, sleep
-        self._failures = 0
-        self._dead_in_a_row = 0
+        self._subscription = subscription
+        self._engine = engine
+        self._handler = handler
+        self._sleep = sleep
+        self._outages = 0
+        self._streak = FailureStreak()
 
-    def run_once(self, limit: int = _MOST, timeout: float = 1.0) -> int:
-        """Handle what one poll brings; how many records that was. An outage waits, and brings none."""
+    def run_once(self, limit: int = MAX_MENTIONS, timeout: float = 1.0) -> int:
+        """Process one poll and return the number of records; an outage waits and returns 0."""
         try:
             batches = self._subscription.poll(limit, timeout)
             handled = self._handle_all(batches)
         except UnavailableError as error:
-            wait = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
-            self._failures += 1
+            wait = BACK_OFF_SECONDS[min(self._outages, len(BACK_OFF_SECONDS) - 1)]
+            self._outages += 1
             logger.warning("outage", error=str(error), wait=wait)
             self._sleep(wait)
             return 0
-        self._failures = 0
+        self._outages = 0
         return handled
 
     def _handle_all(self, batches: Sequence[Batch]) -> int:
@@ -89,7 +136,7 @@ class Consumer:
         try:
             stale = self._attempt(batches)
         except BaseException:
-            for batch in batches:  # polling on would skip what failed, and what came after it
+            for batch in batches:  # polling on would skip the failed batch and those after it
                 self._subscription.rewind(batch)
             raise
         for batch in batches:
@@ -101,59 +148,73 @@ class Consumer:
         return sum(len(batch.records) for batch in stored)
 
     def _attempt(self, batches: Sequence[Batch]) -> set[Partition]:
-        """Handle them in one transaction; the partitions that another member took on meanwhile."""
+        """Process the batches in one transaction; return the partitions that another member has taken on."""
         try:
-            prepared = iter(self._handler.prepare([record for batch in batches for record in batch.records]))
-            return self._store([(batch, list(islice(prepared, len(batch.records)))) for batch in batches])
-        except (UnavailableError, TooManyDeadLettersError):
+            handled = self._prepare(batches)
+            stale = self._store(handled)
+        except (UnavailableError, RepeatedFailureError):
             raise
         except Exception as error:
             logger.exception("handler_failed", partitions=[batch.source for batch in batches])
-            return self._one_by_one(batches, error)
+            return self._isolate_failure(batches, error)
+        self._streak.end()
+        return stale
 
-    def _one_by_one(self, batches: Sequence[Batch], error: Exception) -> set[Partition]:
-        """Find the record that is to blame, and set it aside alone."""
+    def _prepare(self, batches: Sequence[Batch]) -> list[Handled]:
+        records = [record for batch in batches for record in batch.records]
+        prepared = iter(self._handler.prepare(records))
+        return [(batch, list(islice(prepared, len(batch.records)))) for batch in batches]
+
+    def _isolate_failure(self, batches: Sequence[Batch], error: Exception) -> set[Partition]:
+        """Retry in smaller parts until the failing record stands alone, and make it a dead letter."""
         if len(batches) > 1:
             return {stale for batch in batches for stale in self._attempt([batch])}
         (batch,) = batches
         if len(batch.records) > 1:
-            return next((stale for single in _singles(batch) if (stale := self._attempt([single]))), set())
+            attempts = (self._attempt([single]) for single in _split(batch))
+            return next((stale for stale in attempts if stale), set())
         (record,) = batch.records
+        self._streak.add(record, error)
         letter = DeadLetter(record, f"{type(error).__name__}: {error}"[:500], record.value)
         return self._store([(batch, [Prepared(dead=[letter])])])
 
-    def _store(self, handled: Sequence[tuple[Batch, list[Prepared]]]) -> set[Partition]:
-        for batch, prepared in handled:
-            self._count_dead(batch, prepared)
+    def _store(self, handled: Sequence[Handled]) -> set[Partition]:
         return db.retrying(self._engine, lambda connection: self._write(connection, handled))
 
-    def _write(self, connection: Connection, handled: Sequence[tuple[Batch, list[Prepared]]]) -> set[Partition]:
+    def _write(self, connection: Connection, handled: Sequence[Handled]) -> set[Partition]:
         stale: set[Partition] = set()
-        works, dead = [], []
-        # In one order, or two members may wait for each other.
-        for batch, prepared in sorted(handled, key=lambda one: one[0].source):
+        works = []
+        dead_rows = []
+        dropped = 0
+        # Partitions in one order, or two members may wait for each other.
+        for batch, prepared in sorted(handled, key=lambda pair: pair[0].source):
             if not positions.advance(connection, self._handler.group, batch):
                 stale.add(batch.source)
                 continue
-            works += [one.work for one in prepared if one.work is not None]
-            dead += [_dead_row(batch, letter) for one in prepared for letter in one.dead]
+            for outcome in prepared:
+                if outcome.work is not None:
+                    works.append(outcome.work)
+                dead_rows += [_dead_row(batch, letter) for letter in outcome.dead]
+                dropped += outcome.dropped
         if works:
             self._handler.apply(connection, works)
-        db.upsert(connection, dead_letter, dead)
-        outbox.enqueue(connection, [_announced(row) for row in dead])
+        db.upsert(connection, dead_letter, dead_rows)
+        outbox.enqueue(connection, [_announcement(row) for row in dead_rows])
+        counters.add(connection, counters.DROPPED_MENTIONS, dropped)
         return stale
 
-    def _count_dead(self, batch: Batch, prepared: Sequence[Prepared]) -> None:
-        for record, one in zip(batch.records, prepared, strict=True):
-            is_dead = any(letter.value == record.value for letter in one.dead)
-            self._dead_in_a_row = self._dead_in_a_row + 1 if is_dead else 0
-            if self._dead_in_a_row > _MOST_DEAD_IN_A_ROW:
-                raise TooManyDeadLettersError(
-                    f"{_MOST_DEAD_IN_A_ROW} records in a row could not be handled; the last: {one.dead[-1].reason}"
-                )
+
+def _cause_of(error: Exception) -> Cause:
+    """Return the exception's type and the line of code that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    file = last.filename.rpartition("/")[2] if last else ""
+    line = (last.lineno or 0) if last else 0
+    return type(error).__name__, file, line
 
 
-def _singles(batch: Batch) -> Iterator[Batch]:
+def _split(batch: Batch) -> Iterator[Batch]:
+    """Return one batch per record; the offsets between them stay covered."""
     start = batch.start
     for record in batch.records:
         stop = record.offset + 1 if record is not batch.records[-1] else batch.stop
@@ -163,6 +224,7 @@ def _singles(batch: Batch) -> Iterator[Batch]:
 
 def _dead_row(batch: Batch, letter: DeadLetter) -> dict[str, Any]:
     record = letter.record
+    headers = [[name, value.decode("latin-1")] for name, value in record.headers]
     return {
         "id": ids.derived("dead", *batch.source, record.offset, letter.part),
         "topic": batch.source.topic,
@@ -170,13 +232,14 @@ def _dead_row(batch: Batch, letter: DeadLetter) -> dict[str, Any]:
         "offset": record.offset,
         "key": record.key,
         "value": letter.value,
-        "headers": [[name, value.decode("latin-1")] for name, value in record.headers],
+        "headers": headers,
         "reason": letter.reason,
         "created_at": clock.now(),
     }
 
 
-def _announced(row: dict[str, Any]) -> outbox.Delivery:
-    """The dead letter for the topic of its kind, with the reason and the original headers."""
-    headers = {**dict(row["headers"]), "reason": row["reason"], "key": (row["key"] or b"").decode("utf-8", "replace")}
+def _announcement(row: dict[str, Any]) -> outbox.Delivery:
+    """Return the record for `mentions.dead`, with the reason and the original headers."""
+    key = (row["key"] or b"").decode("utf-8", "replace")
+    headers = {**dict(row["headers"]), "reason": row["reason"], "key": key}
     return outbox.delivery(outbox.TOPIC, None, DEAD, row["id"], row["value"] or b"", headers)

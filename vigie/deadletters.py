@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, update
 
 from vigie import clock, db
-from vigie.db.tables import dead_letter
+from vigie.db.tables import dead_letter, outbox
 from vigie.log import EventLog, Message
 
 
@@ -27,3 +27,17 @@ def replay(engine: Engine, log: EventLog, only: Sequence[str] = ()) -> int:
             done = update(dead_letter).where(dead_letter.c.id == row["id"])
             connection.execute(done.values(replayed_at=clock.now()))
     return len(rows)
+
+
+def count_waiting(connection: Connection) -> int:
+    """Return how many dead letters were not put back."""
+    query = select(func.count()).where(dead_letter.c.replayed_at.is_(None))
+    return connection.scalar(query) or 0
+
+
+def remove_of_company(connection: Connection, company_id: str) -> None:
+    """Remove the dead letters of a company, with what announces them on the topic of dead letters."""
+    of_company = dead_letter.c.key == company_id.encode()
+    letter_ids = select(dead_letter.c.id).where(of_company)
+    connection.execute(delete(outbox).where(outbox.c.event_id.in_(letter_ids)))
+    connection.execute(delete(dead_letter).where(of_company))

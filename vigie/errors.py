@@ -45,5 +45,5 @@ class PositionError(VigieError):
     """The stored position and the log contradict one another."""
 
 
-class TooManyDeadLettersError(VigieError):
-    """Nearly everything fails: the fault is ours, and setting records aside would only hide it."""
+class RepeatedFailureError(VigieError):
+    """The handler fails alike on the records of several companies: the fault is in the handler, not in a record."""

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from vigie import db, heartbeat, positions
+from vigie import counters, db, heartbeat, positions
 from vigie.db.migrate import is_current
 from vigie.db.tables import dead_letter, mention, outbox
 from vigie.errors import UnavailableError, VigieError
@@ -41,6 +41,7 @@ def metrics(engine: Engine, log: EventLog) -> tuple[bytes, str]:
         "vigie_dead_letters": "records set aside and not replayed",
         "vigie_outbox_waiting": "deliveries that wait",
         "vigie_log_lag": "records that the analysis has not read",
+        "vigie_dropped_mentions": "mentions dropped because their company was removed or never existed",
     }
     for name, value in _numbers(engine, log).items():
         Gauge(name, gauges[name], registry=registry).set(value)
@@ -53,6 +54,7 @@ def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
         numbers: dict[str, float | None] = {
             "vigie_mentions": connection.scalar(count.select_from(mention)),
             "vigie_dead_letters": connection.scalar(count.where(dead_letter.c.replayed_at.is_(None))),
+            "vigie_dropped_mentions": counters.read(connection, counters.DROPPED_MENTIONS),
             "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
         }
         try:

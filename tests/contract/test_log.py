@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from tests.servers import wait_until
 from vigie import db
-from vigie.consumer import Consumer, DeadLetter, Prepared
+from vigie.consumer import Consumer, Prepared
 from vigie.db.tables import consumer_offset, dead_letter
-from vigie.errors import PositionError, TooManyDeadLettersError, UnavailableError
+from vigie.errors import PositionError, RepeatedFailureError, UnavailableError
 from vigie.log import MENTIONS, Message, Partition
 from vigie.log.partition import partition_of
 from vigie.positions import StoredPositions
@@ -137,18 +137,17 @@ def test_a_failing_record_goes_to_the_dead_letters_alone(log, engine, witness):
     assert "seven is not liked" in dead.reason
 
 
-def test_dead_letters_have_a_limit(log, engine, witness):
-    log.append(MENTIONS, numbered(300, keys=1))
+def test_a_failure_that_repeats_over_companies_ends_the_member(log, engine, witness):
+    log.append(MENTIONS, numbered(300))
 
-    class Refusing(Counting):
-        def prepare(self, records):
-            return [Prepared(dead=[DeadLetter(record, "refused", record.value)]) for record in records]
+    def fail(values):
+        raise ValueError("every record fails")
 
-    with pytest.raises(TooManyDeadLettersError):
-        consume(log, engine, Refusing(), lambda: False, timeout=20)
+    with pytest.raises(RepeatedFailureError):
+        consume(log, engine, Counting(fail=fail), lambda: False, timeout=60)
     with db.reading(engine) as connection:
-        positions = connection.scalars(select(consumer_offset.c.next_offset)).all()
-    assert sum(positions) < 300, "nothing may be dropped past the limit"
+        offsets = connection.scalars(select(consumer_offset.c.next_offset)).all()
+    assert sum(offsets) < 300, "nothing may be dropped past the limit"
 
 
 def test_a_stale_member_writes_nothing(log, engine, witness):

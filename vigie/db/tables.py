@@ -338,6 +338,15 @@ dead_letter = Table(
     Column("replayed_at", Instant),
 )
 
+# Totals since the installation began.
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("total", BigInteger, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -1,0 +1,35 @@
+"""Totals that outlive a process, for `/metrics` and `doctor`."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from vigie import clock, db
+from vigie.db.tables import counter
+
+DROPPED_MENTIONS = "dropped_mentions"
+
+
+def add(connection: Connection, name: str, amount: int) -> None:
+    """Add `amount` to the total; 0 writes nothing."""
+    if not amount:
+        return
+    row = {
+        "name": name,
+        "total": amount,
+        "changed_at": clock.now(),
+    }
+    db.upsert(connection, counter, [row], update=_sum_totals)
+
+
+def read(connection: Connection, name: str) -> int:
+    """Return the total since the installation began."""
+    query = select(counter.c.total).where(counter.c.name == name)
+    return connection.scalar(query) or 0
+
+
+def _sum_totals(table: Table, excluded: Any) -> dict[str, Any]:
+    return {
+        "total": table.c.total + excluded.total,
+        "changed_at": excluded.changed_at,
+    }
