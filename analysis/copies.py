@@ -74,7 +74,7 @@ def _author(row: Row) -> str:
 def _said(row: Row) -> str:
     """Title and text, without the "…" of an excerpt."""
     whole = " ".join(folded(f"{row['title'] or ''} {row['text']}").split())
-    return re.sub(r"\s*(?:…|\.{3})\s*(?:more|plus|lire la suite)?$", "", whole)
+    return re.sub(r"\s?(?:…|\.{3})\s?(?:more|plus|lire la suite)?$", "", whole)
 
 
 def _story(row: Row) -> str:

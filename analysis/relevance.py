@@ -216,9 +216,13 @@ def _is_hardly_chance(form: _Form, tokens: list[_Token], at: int) -> bool:
 
 def _is_casual(tokens: list[_Token]) -> bool:
     """Whether the writer uses capitals for nothing but the beginning of a sentence."""
-    return not any(
-        token.shown[0].isupper() and token.gap and not re.search(r"[.!?…:\n«\"]\s*$", token.gap) for token in tokens[1:]
-    )
+    return not any(token.shown[0].isupper() and token.gap and not _ends_sentence(token.gap) for token in tokens[1:])
+
+
+def _ends_sentence(gap: str) -> bool:
+    """Whether the characters between two words end a sentence or open a quotation."""
+    visible = gap.rstrip()
+    return "\n" in gap[len(visible) :] or visible[-1:] in set('.!?…:«"')
 
 
 def _other_name(guard: _Guard, form: _Form, tokens: list[_Token], at: int) -> Iterator[str]:

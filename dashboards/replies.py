@@ -18,7 +18,7 @@ from analysis.words import folded
 _LEAST_QUOTE, _LONGEST_QUOTE = 3, 140  # words; characters
 _SURE = 0.6  # below, words without stars may have been misread
 _LANGUAGES = ("fr", "en")
-_EMAIL = re.compile(r"\S+@\S+\.\w+")
+_EMAIL = re.compile(r"[^\s@]@[^\s@.]{1,63}\.\w")
 _TELEPHONE = re.compile(r"(?:\+|00)?\d(?:[ .\-]?\d){7,}")
 _HONORIFIC = re.compile(r"\b(?:m\.|mr\.?|mme|mlle|mrs|ms|monsieur|madame|docteur|dr)\s+[A-ZÀ-Ý]\w+", re.IGNORECASE)
 _NAME_INSIDE = re.compile(r"(?<=[\w,;:’')] )[A-ZÀ-Ý]\w+")

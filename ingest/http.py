@@ -179,6 +179,10 @@ class Web:
             moved_to = url if all_permanent else moved_to
         raise SourceError("the address leads from redirect to redirect and never arrives")
 
+    def is_allowed(self, host: str, port: int) -> bool:
+        """Whether VIGIE_ALLOW_HOSTS names that host."""
+        return self._allowed.lists(host, port)
+
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A TCP connection for another protocol than HTTP. Raises `OSError`."""
         return socket.create_connection((str(resolved(host, port, self._allowed)), port), timeout)

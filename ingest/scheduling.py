@@ -22,7 +22,7 @@ from ingest.http import Web
 from ingest.polite import BusyError
 from ingest.source import Poll
 from ingest.sources import KINDS
-from vigie import clock, db, due
+from vigie import clock, counters, db, due
 from vigie.db.tables import source
 from vigie.errors import SourceError, UnavailableError, VigieError
 from vigie.events import Mention
@@ -175,6 +175,7 @@ class Collector:
         connection.execute(update(source).where(source.c.id == job.row["id"]).values(**outcome.values))
         if poll is None:
             return
+        counters.add(connection, counters.UNREADABLE_ITEMS, poll.unreadable)
         if outcome.mentions or job.row["listening_since"] is None:
             sources_store.received(connection, job.row, came=bool(outcome.mentions))
         if poll.aggregates:

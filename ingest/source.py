@@ -35,6 +35,8 @@ class Poll:
     findings: tuple[str, ...] | None = None
     # There is more to fetch: ask again at once.
     more: bool = False
+    # How many items (mails, entries) could not be read and were skipped.
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

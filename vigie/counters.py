@@ -8,6 +8,7 @@ from vigie import clock, db
 from vigie.db.tables import counter
 
 DROPPED_MENTIONS = "dropped_mentions"
+UNREADABLE_ITEMS = "unreadable_items"  # mails and entries of strangers, skipped one by one
 
 
 def add(connection: Connection, name: str, amount: int) -> None:

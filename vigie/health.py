@@ -42,6 +42,7 @@ def metrics(engine: Engine, log: EventLog) -> tuple[bytes, str]:
         "vigie_outbox_waiting": "deliveries that wait",
         "vigie_log_lag": "records that the analysis has not read",
         "vigie_dropped_mentions": "mentions dropped because their company was removed or never existed",
+        "vigie_unreadable_items": "mails and entries of strangers that could not be read and were skipped",
     }
     for name, value in _numbers(engine, log).items():
         Gauge(name, gauges[name], registry=registry).set(value)
@@ -55,6 +56,7 @@ def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
             "vigie_mentions": connection.scalar(count.select_from(mention)),
             "vigie_dead_letters": connection.scalar(count.where(dead_letter.c.replayed_at.is_(None))),
             "vigie_dropped_mentions": counters.read(connection, counters.DROPPED_MENTIONS),
+            "vigie_unreadable_items": counters.read(connection, counters.UNREADABLE_ITEMS),
             "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
         }
         try:

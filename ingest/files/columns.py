@@ -62,7 +62,7 @@ _SAID = {
     "url": ("url lien link", "photo image logo"),
 }
 _OVERALL = frozenset("globale generale overall general total totale".split())
-_SCALE = re.compile(r"(?:\bsur|/|\bout of|\bof|[1 ]\s*[-–à])\s*(5|10|20|100)\b", re.I)
+_SCALE = re.compile(r"(?:\bsur|/|\bout of|\bof|[1 ]\s?[-–à])\s?(5|10|20|100)\b", re.I)
 
 
 class UnknownColumnsError(InvalidInputError):
@@ -100,7 +100,7 @@ def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, i
 
 def scale_of(header: str) -> float | None:
     """The best rating as the header says it: "Note (sur 10)", "Score /20", "rating 1-5"."""
-    match = _SCALE.search(header)
+    match = _SCALE.search(" ".join(header[:500].split()))
     return float(match[1]) if match else None
 
 

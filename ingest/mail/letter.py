@@ -1,34 +1,63 @@
-"""A mail as bytes into what its reader sees: sender, subject, lines, links. Bounded, and nothing is trusted."""
+"""A mail's bytes as what its reader sees: sender, subject, lines, links.
 
+Bounded before it is parsed: bytes, lines, parts, and the length of each header. Nothing in it is trusted.
+"""
+
+import codecs
 import email
+import email.header
 import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import default
+from email.message import Message
+from email.policy import Compat32
 from email.utils import parseaddr, parsedate_to_datetime
 
 from ingest.clean import link, plain, text_of
 from ingest.moments import in_utc
 
-MOST_BYTES = 2_000_000
-_MOST_PARTS, _MOST_LINES, _MOST_HEADER = 50, 400, 4_000
+MAX_BYTES = 2_000_000
+MAX_SOURCE_LINES = 60_000
+MAX_CONTENT_TYPES = 60  # so neither parts nor their nesting are more
+MAX_HEADERS = 2_000
+MAX_HEADER_CHARS = 4_000
+MAX_TEXT_CHARS = 100_000
+MAX_LINES = 400
+MAX_LINE_CHARS = 1_000
+MAX_LINKS = 200
 # What may stand between a tag's name and an attribute is bounded: a tag that never ends must not be read to the end.
 _IMAGE = re.compile(
     r"<img\b[^<>]{0,2000}?\balt\s{0,9}=\s{0,9}(?:\"([^\"<>]{0,500})\"|'([^'<>]{0,500})')[^<>]{0,2000}>", re.I
 )
 _HREF = re.compile(r"<a\b[^<>]{0,2000}?\bhref\s{0,9}=\s{0,9}(?:\"([^\"<>]{0,4000})\"|'([^'<>]{0,4000})')", re.I)
-_CELL = re.compile(r"</t[dh]\s*>", re.I)
-_PREFIX = re.compile(r"^(?:\s*(?:re|tr|fw|fwd|réf|wg)\s*:\s*)+", re.I)
-_QUOTED = re.compile(r"^(?:\s*>)+ ?", re.M)
-_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u034f]")
+_ADDRESS = re.compile(r"https?://[^\s<>\"]{1,4000}")
+_CELL = re.compile(r"</t[dh]\s{0,9}>", re.I)
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u034f]")
+_REPLY_PREFIXES = ("re", "tr", "fw", "fwd", "réf", "wg")
+# Codecs that are no character sets of mails; some take time that grows with the square of the text.
+_NO_CHARACTER_SETS = {"undefined", "punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape"}
+
+
+class _BoundedPolicy(Compat32):
+    """The old policy, whose structure needs no full header parser, with headers cut where they are read."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:MAX_HEADER_CHARS]
+
+
+_POLICY = _BoundedPolicy()
+
+
+class UnreadableMailError(ValueError):
+    """The mail is built so that reading it costs too much, or is broken beyond reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a mail shows. `mailbox` and `domain` are those of its From header, which anybody can write."""
+    """The visible content of a mail. `mailbox` and `domain` are those of its From header, which anybody can write."""
 
     mailbox: str
     domain: str
@@ -38,74 +67,128 @@ class Letter:
     sent_at: datetime | None
 
 
-def opened(raw: bytes) -> Letter:
-    """Read a mail; whatever is broken in it is left out. Never raises for what a stranger wrote."""
-    message = email.message_from_bytes(raw[:MOST_BYTES], policy=default)
-    markup, text = _bodies(message)
-    shown = text if len(text.strip()) > 40 or not markup else _seen(markup)
-    lines = tuple(line.strip() for line in _QUOTED.sub("", _UNSEEN.sub("", shown)).split("\n"))
-    mailbox, _, domain = parseaddr(_header(message, "From"))[1].rpartition("@")
+def parse_message(raw: bytes) -> Message:
+    """Return the bounded structure of a mail. Raises `UnreadableMailError`."""
+    raw = raw[:MAX_BYTES]
+    if raw.lower().count(b"content-type:") > MAX_CONTENT_TYPES:
+        raise UnreadableMailError("it has too many parts")
+    if raw.count(b"\n") > MAX_SOURCE_LINES:
+        raw = b"\n".join(raw.split(b"\n", MAX_SOURCE_LINES)[:MAX_SOURCE_LINES])
+    try:
+        message = email.message_from_bytes(raw, policy=_POLICY)
+    except Exception as error:  # the standard library raises many things on broken mails
+        raise UnreadableMailError(f"it is broken ({type(error).__name__})") from error
+    if len(message.keys()) > MAX_HEADERS:
+        raise UnreadableMailError("it has too many headers")
+    return message
+
+
+def read_letter(message: Message) -> Letter:
+    """Return what a parsed mail shows; whatever is broken in it is left out."""
+    markup, text = _read_bodies(message)
+    is_text_enough = len(text.strip()) > 40 or not markup
+    visible = text if is_text_enough else _render(markup)
+    mailbox, _, domain = read_sender(message).rpartition("@")
     return Letter(
-        mailbox=mailbox.lower()[:64],
-        domain=domain.lower()[:255],
-        subject=_PREFIX.sub("", _header(message, "Subject"))[:500],
-        lines=tuple(line for line in lines if line)[:_MOST_LINES],
-        links=tuple(_links(markup, text)),
-        sent_at=_sent(_header(message, "Date")),
+        mailbox=mailbox[:64],
+        domain=domain[:255],
+        subject=_without_reply_prefixes(read_header(message, "Subject"))[:500],
+        lines=tuple(_visible_lines(visible)),
+        links=tuple(_read_links(markup, text)),
+        sent_at=_parse_date(read_header(message, "Date")),
     )
 
 
-def _bodies(message: EmailMessage) -> tuple[str, str]:
-    """The HTML and the plain text, those of an attached mail (a forward) included."""
+def read_header(message: Message, name: str) -> str:
+    """Return the first header of that name, decoded, on one line; empty when there is none."""
+    value = str(message.get(name, ""))[:MAX_HEADER_CHARS]
+    try:
+        decoded = str(email.header.make_header(email.header.decode_header(value)))
+    except Exception:  # the standard library raises many things on broken headers
+        decoded = value
+    return " ".join(plain(decoded, most=2_000).split())
+
+
+def read_sender(message: Message) -> str:
+    """Return the address in From, in lower case; empty when there is none."""
+    value = str(message.get("From", ""))[:MAX_HEADER_CHARS]
+    try:
+        return parseaddr(" ".join(value.split()))[1].lower()
+    except Exception:  # nested comments exhaust the standard library's recursion
+        return ""
+
+
+def _read_bodies(message: Message) -> tuple[str, str]:
+    """Return the HTML and the plain text, those of an attached mail (a forward) included."""
     markup, text = "", ""
-    for count, part in enumerate(message.walk()):
-        if count >= _MOST_PARTS:
-            break
-        if part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment":
-            content = _content(part)
-            if part.get_content_subtype() == "html":
-                markup += content
-            elif part.get_content_subtype() == "plain":
-                text += content + "\n"
-    return markup, plain(text, most=100_000)
+    for part in message.walk():
+        is_attachment = _without_parameters(part, "Content-Disposition") == "attachment"
+        if part.get_content_maintype() != "text" or is_attachment:
+            continue
+        if part.get_content_subtype() == "html":
+            markup += _decode(part)
+        elif part.get_content_subtype() == "plain":
+            text += _decode(part) + "\n"
+    return markup, plain(text, most=MAX_TEXT_CHARS)
 
 
-def _content(part: EmailMessage) -> str:
-    payload = part.get_payload(decode=True)
+def _without_parameters(part: Message, name: str) -> str:
+    return str(part.get(name, "")).partition(";")[0].strip().lower()
+
+
+def _decode(part: Message) -> str:
+    try:
+        payload = part.get_payload(decode=True)
+        declared = part.get_content_charset() or "utf-8"
+    except Exception:  # a transfer encoding or a parameter that is broken
+        return ""
     if not isinstance(payload, bytes):
         return ""
-    for encoding in (part.get_content_charset() or "utf-8", "utf-8", "cp1252"):
+    for charset in (declared, "utf-8", "cp1252"):
         try:
-            return payload.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
+            if codecs.lookup(charset).name not in _NO_CHARACTER_SETS:
+                return payload.decode(charset)
+        except (LookupError, ValueError):
             continue
     return payload.decode("latin-1")
 
 
-def _seen(markup: str) -> str:
-    """Stars are often pictures: what they are called instead is read in their place."""
-    named = _IMAGE.sub(lambda tag: f" {html.escape(tag[1] or tag[2] or '')} ", markup)
-    return text_of(_CELL.sub(" \n</td>", named), most=100_000)
+def _render(markup: str) -> str:
+    """Return the text of HTML. Stars are often pictures: their alternative text stands in their place."""
+    with_names = _IMAGE.sub(lambda tag: f" {html.escape(tag[1] or tag[2] or '')} ", markup)
+    return text_of(_CELL.sub(" \n</td>", with_names), most=MAX_TEXT_CHARS)
 
 
-def _links(markup: str, text: str) -> Iterator[str]:
-    found = [html.unescape(one or other) for one, other in _HREF.findall(markup)]
-    found = found or re.findall(r"https?://[^\s<>\"]+", text)
-    for address in found[:200]:
-        if kept := link(address):
-            yield kept
+def _visible_lines(text: str) -> Iterator[str]:
+    """Return the lines that hold something, without marks of quotation, invisible letters and spare spaces."""
+    count = 0
+    for line in _INVISIBLE.sub("", text).split("\n"):
+        cleaned = " ".join(line[:MAX_LINE_CHARS].split()).lstrip("> ")
+        if cleaned:
+            yield cleaned
+            count += 1
+        if count == MAX_LINES:
+            return
 
 
-def _header(message: EmailMessage, name: str) -> str:
-    raw = next((value for known, value in message.raw_items() if known.lower() == name.lower()), "")
+def _without_reply_prefixes(subject: str) -> str:
+    while True:
+        prefix, colon, rest = subject.partition(":")
+        if not colon or prefix.strip().lower() not in _REPLY_PREFIXES:
+            return subject
+        subject = rest.strip()
+
+
+def _read_links(markup: str, text: str) -> Iterator[str]:
+    addresses = [html.unescape(double or single) for double, single in _HREF.findall(markup)]
+    addresses = addresses or _ADDRESS.findall(text)
+    for address in addresses[:MAX_LINKS]:
+        if safe := link(address):
+            yield safe
+
+
+def _parse_date(value: str) -> datetime | None:
     try:
-        return " ".join(plain(str(default.header_fetch_parse(name, raw[:_MOST_HEADER])), most=2_000).split())
-    except Exception:  # the standard library's header parser raises many things on broken headers
-        return ""
-
-
-def _sent(given: str) -> datetime | None:
-    try:
-        return in_utc(parsedate_to_datetime(given))
-    except (TypeError, ValueError, OverflowError):
+        return in_utc(parsedate_to_datetime(value))
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None

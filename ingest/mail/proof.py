@@ -1,96 +1,122 @@
-"""Was a mail really sent by the platform's domain?
+"""Was a mail really sent by the platform? Only a DKIM signature that is verified here proves it (RFC 6376).
 
-Either the mailbox provider says so in its own Authentication-Results header (RFC 8601; only the topmost one, and only
-with an authserv-id that the owner's provider uses, since anybody can write such a header further down), or a DKIM
-signature of that domain (RFC 6376), which covers From, Subject and Date, is verified here.
+The signature is of the domain in From, or of one with the same platform domain (relaxed alignment, RFC 7489, 3.1.1).
+It covers From, To, Subject, Date and Content-Type, each of which stands once, so that what is read is what was
+signed. It signs the whole body (no `l`), by SHA-256 (RFC 8301), with a key that is not in testing mode.
+
+Authentication-Results proves nothing: a genuine one repeats what the sender chose.
 """
 
-import email
-import re
 from collections.abc import Collection
-from email.policy import compat32
+from email.message import Message
 from email.utils import getaddresses
 
 import dkim
 import dns.exception
 import dns.resolver
 
-_PAIR = re.compile(r"\b(dkim|dmarc)\s*=\s*(\w+)([^;]*)", re.I)
-_DOMAIN = re.compile(r"\bheader\.(?:d|i|from)\s*=\s*@?([\w.-]+)", re.I)
-_TAG = re.compile(r"(?:^|;)\s*(\w+)\s*=\s*([^;]*)")
-_MOST_SIGNATURES, _MOST_HEADER = 5, 4_000
-_TIMEOUT = 5.0  # seconds
+from ingest.mail.letter import MAX_HEADER_CHARS, UnreadableMailError, parse_message, read_sender
+from vigie.errors import UnavailableError
+
+SIGNED_HEADERS = ("from", "to", "subject", "date", "content-type")
+ALGORITHMS = {"rsa-sha256", "ed25519-sha256"}
+PLAIN_ENCODINGS = {"", "7bit", "8bit", "binary"}
+MAX_SIGNATURES = 5
+DNS_SECONDS = 5.0
 
 
-def is_proven(raw: bytes, domains: Collection[str], trusted: Collection[str] = ()) -> bool:
-    """Whether one of `domains`, or a part of it, surely sent `raw`; `trusted` are the provider's authserv-ids."""
-    message = email.message_from_bytes(raw, policy=compat32)
-    senders = message.get_all("From") or []
-    if len(senders) != 1:
-        return False
-    return _said_by_provider(message, domains, trusted) or _verified(raw, message, domains)
+def is_proven(raw: bytes, domains: Collection[str]) -> bool:
+    """Whether one of the platform's `domains`, or a part of it, surely sent `raw`.
 
-
-def recipients(raw: bytes, domains: Collection[str]) -> frozenset[str]:
-    """To whom the platform sent it first: a genuine mail of another shop can be sent on unchanged to anybody.
-
-    Nobody, where a signature of `domains` leaves To open, or where To stands twice, of which a signature covers one:
-    whoever sends it on may write there what they like.
+    Raises `UnavailableError` when the signer's key cannot be looked up now.
     """
-    message = email.message_from_bytes(raw, policy=compat32)
-    given = [str(one)[:_MOST_HEADER] for one in message.get_all("To") or []]
-    is_open = any("to" not in _covered(tags) for tags in _signatures(message) if is_of(_signer(tags), domains))
-    if is_open or len(given) != 1:
-        return frozenset()
-    named = getaddresses(given)
-    return frozenset(address.lower() for _, address in named if address)
-
-
-def is_of(domain: str, domains: Collection[str]) -> bool:
-    """Whether `domain` is one of `domains` or lies below one."""
-    return any(domain == one or domain.endswith(f".{one}") for one in domains)
-
-
-def _said_by_provider(message: email.message.Message, domains: Collection[str], trusted: Collection[str]) -> bool:
-    results = [" ".join(str(one).split()) for one in message.get_all("Authentication-Results") or []]
-    if not results or results[0].partition(";")[0].split(" ")[0].strip().lower() not in trusted:
+    try:
+        message = parse_message(raw)
+    except UnreadableMailError:
         return False
-    said = re.sub(r"\([^()]*\)", " ", results[0])  # comments may quote what the sender chose
-    for _, result, details in _PAIR.findall(said):
-        if result.lower() == "pass" and any(is_of(one.lower(), domains) for one in _DOMAIN.findall(details)):
+    if any(len(message.get_all(name) or []) != 1 for name in SIGNED_HEADERS):
+        return False
+    sender_domain = read_sender(message).rpartition("@")[2]
+    for index, tags in enumerate(_read_signatures(message)):
+        if _is_aligned(tags, sender_domain, domains) and _is_strict(tags, message) and _verify(raw, index):
             return True
     return False
 
 
-def _verified(raw: bytes, message: email.message.Message, domains: Collection[str]) -> bool:
-    for at, tags in enumerate(_signatures(message)[:_MOST_SIGNATURES]):
-        if not is_of(_signer(tags), domains) or not _covered(tags) >= {"from", "subject", "date"} or "l" in tags:
-            continue  # `l` would leave the end of the body to anybody
-        try:
-            if dkim.DKIM(raw, timeout=int(_TIMEOUT)).verify(idx=at, dnsfunc=_txt):
-                return True
-        except (dkim.DKIMException, ValueError, TypeError, IndexError, KeyError):
-            continue
-    return False
-
-
-def _signatures(message: email.message.Message) -> list[dict[str, str]]:
-    """The tags of each DKIM signature, in the order of the mail."""
-    given = message.get_all("DKIM-Signature") or []
-    return [{name.lower(): "".join(value.split()) for name, value in _TAG.findall(str(one))} for one in given]
-
-
-def _signer(tags: dict[str, str]) -> str:
-    return tags.get("d", "").lower()
-
-
-def _covered(tags: dict[str, str]) -> set[str]:
-    return {name.lower() for name in tags.get("h", "").split(":")}
-
-
-def _txt(name: bytes, timeout: float = _TIMEOUT) -> bytes | None:
+def recipients(raw: bytes) -> frozenset[str]:
+    """Return to whom a proven mail was sent first: a genuine mail of another shop can be passed on to anybody."""
+    message = parse_message(raw)
+    values = [str(value)[:MAX_HEADER_CHARS] for value in message.get_all("To") or []]
     try:
-        answers = dns.resolver.resolve(name.decode("ascii").rstrip("."), "TXT", lifetime=_TIMEOUT)
+        pairs = getaddresses(values)
+    except Exception:  # nested comments exhaust the standard library's recursion
+        return frozenset()
+    return frozenset(address.lower() for _, address in pairs if address)
+
+
+def is_of(domain: str, domains: Collection[str]) -> bool:
+    """Whether `domain` is one of `domains` or lies below one."""
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in domains)
+
+
+def _is_aligned(tags: dict[str, str], sender_domain: str, domains: Collection[str]) -> bool:
+    signer = tags.get("d", "").lower()
+    return any(is_of(signer, [domain]) and is_of(sender_domain, [domain]) for domain in domains)
+
+
+def _is_strict(tags: dict[str, str], message: Message) -> bool:
+    covered = {name.lower() for name in tags.get("h", "").split(":")}
+    encoding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+    is_encoding_fixed = encoding in PLAIN_ENCODINGS or "content-transfer-encoding" in covered
+    has_each_header = covered.issuperset(SIGNED_HEADERS)
+    has_algorithm = tags.get("a", "").lower() in ALGORITHMS
+    return has_each_header and has_algorithm and is_encoding_fixed and "l" not in tags
+
+
+def _verify(raw: bytes, index: int) -> bool:
+    try:
+        return bool(dkim.DKIM(raw).verify(idx=index, dnsfunc=_look_up_key))
+    except UnavailableError:
+        raise
+    except Exception:  # dkimpy raises many things on signatures that strangers wrote
+        return False
+
+
+def _read_signatures(message: Message) -> list[dict[str, str]]:
+    """Return the tags of each DKIM signature, in the order of the mail."""
+    headers = message.get_all("DKIM-Signature") or []
+    return [_read_tags(str(header)) for header in headers[:MAX_SIGNATURES]]
+
+
+def _read_tags(value: str) -> dict[str, str]:
+    """Return the tags of a tag list (RFC 6376, 3.2), without white space; none where a tag stands twice."""
+    tags: dict[str, str] = {}
+    for part in value.split(";"):
+        name, _, text = part.partition("=")
+        name = name.strip().lower()
+        if name in tags:
+            return {}
+        if name:
+            tags[name] = "".join(text.split())
+    return tags
+
+
+def _look_up_key(name: bytes, timeout: float = DNS_SECONDS) -> bytes | None:
+    """Return the TXT record of a signer's key; None where there is no usable one."""
+    try:
+        domain = name.decode("ascii").rstrip(".")
+        answers = dns.resolver.resolve(domain, "TXT", lifetime=DNS_SECONDS)
+    except (dns.resolver.LifetimeTimeout, dns.resolver.NoNameservers) as error:
+        raise UnavailableError("the key of a mail's signature cannot be looked up now") from error
     except (dns.exception.DNSException, UnicodeDecodeError):
         return None
-    return next((b"".join(answer.strings) for answer in answers), None)
+    record = next((b"".join(answer.strings) for answer in answers), None)
+    if record is None or _is_testing(record):
+        return None
+    return record
+
+
+def _is_testing(record: bytes) -> bool:
+    """Whether the domain only tests DKIM, so that its signature must not be relied on (RFC 6376, 3.6.1, `t=y`)."""
+    flags = _read_tags(record.decode("latin-1")).get("t", "")
+    return "y" in flags.lower().split(":")

@@ -1,7 +1,8 @@
 """A review out of a platform's mail: by its layout, a small declarative file, else by general rules.
 
-Nothing is guessed: a rating counts only if the mail names exactly one; a layout that is met only in part gives a
-review that waits for its owner's word ("Est-ce bien 2 étoiles, de Sandrine ?").
+Nothing is guessed. That a mail tells of a review is said in its subject alone, since the words of strangers stand in
+the body. A rating counts only if the mail names exactly one outside the customer's words. A layout that is met only in
+part gives a review that waits for its owner's word ("Est-ce bien 2 étoiles, de Sandrine ?").
 """
 
 import re
@@ -10,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
-from itertools import islice
 
 from ingest.clean import plain
 from ingest.found import Found
@@ -19,18 +19,16 @@ from ingest.mail.proof import is_of
 from ingest.rating import on_five
 from vigie import ids
 
-_STARS = re.compile(r"(?<![★⭐🌟])([★⭐🌟]\ufe0f?(?:\s?[★⭐🌟]\ufe0f?){0,4})(?:\s?[☆✩](?:\s?[☆✩])*)?(?![★⭐🌟])")
-_OF = re.compile(r"(?<![\d.,/])(\d{1,2}(?:[.,]\d{1,2})?)\s*(?:/|sur|out of|von)\s*(5|10)(?![\d.,]\d|\d|/)", re.I)
-_COUNTED = re.compile(r"(?<![\d.,/])([1-5](?:[.,][05])?)\s*-?\s*(?:étoiles?|etoiles?|stars?|bulles?|bubbles?)\b", re.I)
+# Each expression reads one line, at most 1,000 characters long, in which white space is one space.
+_STARS = re.compile(r"(?<![★⭐🌟])([★⭐🌟]\ufe0f?(?:\s?[★⭐🌟]\ufe0f?){0,4})(?:\s?[☆✩](?:\s?[☆✩]){0,4})?(?![★⭐🌟])")
+_OF = re.compile(r"(?<![\d.,/])(\d{1,2}(?:[.,]\d{1,2})?)\s?(?:/|sur|out of|von)\s?(5|10)(?![\d.,]\d|\d|/)", re.I)
+_COUNTED = re.compile(r"(?<![\d.,/])([1-5](?:[.,][05])?)\s?-?\s?(?:étoiles?|etoiles?|stars?|bulles?|bubbles?)\b", re.I)
 _NOT_THIS_ONE = re.compile(
     r"moyenne|average|globale?\b|overall|total|votre note est|your rating is|classement|ranking|jusqu|précédent"
     r"|previous|conseil|astuce|\btips?\b|objectif|au moins|at least|minimum|plus de \d|more than",
     re.I,
 )
-_MARK = re.compile('[«“"]')
-_MOST_MARKS = 200
-_QUOTE = re.compile(r"[«“\"]\s*(.{3,4000}?)\s*[»”\"](?=\s*$|\s*[.–—-])", re.S | re.M)
-_LABEL = re.compile(r"^(?:commentaire|(?:son |votre )?avis|message|review|comment|feedback|texte?)\s*:\s*(.*)$", re.I)
+_LABEL = re.compile(r"^(?:commentaire|(?:son |votre )?avis|message|review|comment|feedback|texte?)\s?:\s?(.*)$", re.I)
 _END = re.compile(
     r"^(?:répond|repond|reply|respond|voir |read |lire |see |view |gérer|manage|consulte|cordialement|l'équipe"
     r"|the .{2,30} team|à bientôt|merci de |thank|vous recevez|you (?:are )?receiv|se désabonner|désabonne|unsubscribe|©|https?://|signaler"
@@ -38,134 +36,207 @@ _END = re.compile(
     re.I,
 )
 _SOMEBODY = re.compile(
-    r"(?P<author>[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s[^\W\d_a-zà-ÿ][\w.'’-]*){0,3})\s+"
+    r"(?P<author>[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s[^\W\d_a-zà-ÿ][\w.'’-]*){0,3})\s"
     r"(?:vient|a|vous|has|have|just|left|gave|wrote|rated|reviewed|posted)\b"
 )
-_NAME = re.compile(r"(?<=\s)[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s+(?:d[eu]s?|la|le|l'|&)?\s*[^\W\d_a-zà-ÿ][\w.'’-]*)*")
+_NAME = re.compile(r"(?<=\s)[^\W\d_a-zà-ÿ][\w.'’-]*(?:\s(?:d[eu]s?|la|le|l'|&)?\s?[^\W\d_a-zà-ÿ][\w.'’-]*)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[★☆⭐]+")
 _REVIEW_LINK = re.compile(r"avis|review|reply|comment", re.I)
-_NO_TEXT = re.compile(r"sans commentaire|n'a pas laissé de commentaire|without a comment|no comment|rating only", re.I)
+_NO_TEXT = re.compile(
+    r"sans commentaire|n'a pas laissé de commentaire|without a comment|no comment|rating only|only left a rating", re.I
+)
+_OPENING_MARKS, _CLOSING_MARKS = '«“"', '»”"'
+_AFTER_QUOTE = ".–—-"
+_MIN_QUOTE_CHARS, _MAX_QUOTE_CHARS = 3, 4_000
+_MAX_MARKS = 200
+_MAX_LEADING_LINKS = 3  # lines such as "Read review" that may stand between the rating and the text
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one platform writes: from which addresses, on which scale, and by which words it announces a review.
+    """One platform's mails: who sends them, on which scale they rate, how their subject announces a review.
 
-    `senders` matters where a domain also writes what strangers dictate (a shared document's title, say).
+    `senders` are exact addresses, or "@domain" for any of exactly that domain. Where `only_senders`, other mails of the
+    platform's domains are no reviews: strangers choose their subject. `relays` are domains that pass on what strangers
+    write. `author_lines` are lines that name the author where the subject does not.
     """
 
     platform: str
     domains: tuple[str, ...]
     scale: int
     announces: tuple[re.Pattern[str], ...]
-    senders: re.Pattern[str]
+    author_lines: tuple[re.Pattern[str], ...]
+    senders: frozenset[str]
+    relays: tuple[str, ...]
+    only_senders: bool
+
+    def is_sender(self, mailbox: str, domain: str) -> bool:
+        """Whether the platform sends its reviews from that address."""
+        return f"{mailbox}@{domain}" in self.senders or f"@{domain}" in self.senders
+
+    def has_domain(self, domain: str) -> bool:
+        """Whether mails of `domain` are the platform's own."""
+        return is_of(domain, self.domains) and not is_of(domain, self.relays)
 
 
 @lru_cache(maxsize=1)
 def layouts() -> tuple[Layout, ...]:
-    """The layouts that come with Vigie, one file a platform."""
+    """Return the layouts that come with Vigie, one file a platform."""
     folder = files("ingest").joinpath("mail", "layouts")
-    return tuple(_layout(path.read_text(encoding="utf-8")) for path in sorted(folder.iterdir(), key=lambda p: p.name))
+    paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    return tuple(_parse_layout(path.read_text(encoding="utf-8")) for path in paths)
 
 
 def layout_of(mailbox: str, domain: str) -> Layout | None:
-    """The layout of the platform that writes from `mailbox` at `domain`."""
-    return next((one for one in layouts() if is_of(domain, one.domains) and one.senders.search(mailbox)), None)
-
-
-def read(letter: Letter, layout: Layout) -> Found | None:
-    """The review that the mail tells of; None when it tells of none. Waits apart unless the layout is met whole."""
-    announced = _announced(letter, layout)
-    ratings = set(_ratings(letter, layout.scale))
-    text = _text(letter)
-    author = plain(announced["author"], most=500) if announced and "author" in announced.re.groupindex else ""
-    if len(ratings) != 1 or (announced is None and not text):
-        return None
-    (given,) = ratings
-    is_whole = announced is not None and bool(text or _is_wordless(letter))
-    if announced is None:
-        author = _guessed_author(letter.subject)
-    found = Found(
-        # By what is signed: a Message-ID seldom is, and the same mail under another one must stay the same review.
-        external_id=ids.derived("mail", letter.subject, letter.sent_at, author, given, text),
-        text=text,
-        author=author or None,
-        rating=on_five(given, best=float(layout.scale)),
-        rating_given=f"{given}/{layout.scale}",
-        published_at=letter.sent_at,
-        url=next((one for one in letter.links if is_of(_host(one), layout.domains) and _REVIEW_LINK.search(one)), None),
-        platform=layout.platform,
-    )
-    return found if is_whole else replace(found, apart="unconfirmed", layout=_mark(letter, layout, author, text))
-
-
-def _layout(text: str) -> Layout:
-    data = tomllib.loads(text)
-    announces = tuple(re.compile(one, re.I) for one in data["announces"])
-    senders = re.compile(data.get("senders", ""), re.I)
-    return Layout(data["platform"], tuple(data["domains"]), data.get("scale", 5), announces, senders)
-
-
-def _announced(letter: Letter, layout: Layout) -> re.Match[str] | None:
-    for line in (letter.subject, *letter.lines[:30]):
-        for pattern in layout.announces:
-            if match := pattern.search(line):
-                return match
+    """Return the layout of the platform that writes from `mailbox` at `domain`."""
+    for layout in layouts():
+        is_possible = layout.is_sender(mailbox, domain) or not layout.only_senders
+        if layout.has_domain(domain) and is_possible:
+            return layout
     return None
 
 
-def _guessed_author(subject: str) -> str:
-    """Who seems to have written, in a layout that was never met: a name, and then a verb."""
-    match = _SOMEBODY.match(subject)
+def read(letter: Letter, layout: Layout) -> Found | None:
+    """Return the review that the mail tells of; None when it tells of none.
+
+    It is excluded as unconfirmed unless the layout is met whole.
+    """
+    announcement = _find_announcement(letter, layout)
+    text = _read_text(letter)
+    ratings = _read_ratings(letter, layout.scale, text)
+    if len(ratings) != 1 or (announcement is None and not text):
+        return None
+    (rating,) = ratings
+    author = _read_author(letter, layout, announcement)
+    is_whole = announcement is not None and bool(text or _is_wordless(letter))
+    review = Found(
+        # By what is signed: a Message-ID seldom is, and the same mail under another one must stay the same review.
+        external_id=ids.derived("mail", letter.subject, letter.sent_at, author, rating, text),
+        text=text,
+        author=author or None,
+        rating=on_five(rating, best=float(layout.scale)),
+        rating_given=f"{rating}/{layout.scale}",
+        published_at=letter.sent_at,
+        url=_find_link(letter, layout),
+        platform=layout.platform,
+    )
+    if is_whole:
+        return review
+    return replace(review, apart="unconfirmed", layout=_shape(letter, layout, author, text))
+
+
+def _parse_layout(text: str) -> Layout:
+    data = tomllib.loads(text)
+    return Layout(
+        platform=data["platform"],
+        domains=tuple(data["domains"]),
+        scale=data.get("scale", 5),
+        announces=tuple(re.compile(pattern, re.I) for pattern in data["announces"]),
+        author_lines=tuple(re.compile(pattern, re.I) for pattern in data.get("author_lines", ())),
+        senders=frozenset(data["senders"]),
+        relays=tuple(data.get("relays", ())),
+        only_senders=data.get("only_senders", False),
+    )
+
+
+def _find_announcement(letter: Letter, layout: Layout) -> re.Match[str] | None:
+    matches = (pattern.search(letter.subject) for pattern in layout.announces)
+    return next((match for match in matches if match), None)
+
+
+def _read_author(letter: Letter, layout: Layout, announcement: re.Match[str] | None) -> str:
+    """Return the author's name; empty where the mail does not say it."""
+    if announcement is None:
+        match = _SOMEBODY.match(letter.subject)  # a layout that was never met: a name, and then a verb
+    elif "author" in announcement.re.groupindex:
+        match = announcement
+    else:
+        matches = (pattern.fullmatch(line) for line in letter.lines for pattern in layout.author_lines)
+        match = next((found for found in matches if found), None)
     return plain(match["author"], most=500) if match else ""
 
 
-def _mark(letter: Letter, layout: Layout, author: str, text: str) -> str:
-    """By what a mail written in the same way is known again: a hash of its subject without names and numbers."""
+def _shape(letter: Letter, layout: Layout, author: str, text: str) -> str:
+    """Return a hash by which a mail written in the same way is known again: its subject without names and numbers."""
     words = letter.subject.replace(author, "@") if author else letter.subject
     unnamed = _NAME.sub("@", words[:1].lower() + words[1:])
     return ids.derived("layout", layout.platform, _NUMBER.sub("#", unnamed).lower(), bool(text))
 
 
-def _ratings(letter: Letter, scale: int) -> Iterator[str]:
-    """Each rating that the mail names, on the platform's scale; averages and advice are not this review's."""
-    for line in (letter.subject, *letter.lines):
-        if _NOT_THIS_ONE.search(line):
-            continue
-        if scale == 5:
-            for match in _STARS.finditer(line):
-                yield str(sum(letter in "★⭐🌟" for letter in match[1]))
-            for match in _COUNTED.finditer(line):
-                yield _number(match[1])
-        for match in _OF.finditer(line):
-            yield _number(match[1]) if int(match[2]) == scale else f"{match[1]} of {match[2]}"
+def _read_ratings(letter: Letter, scale: int, text: str) -> set[str]:
+    """Return the ratings that the mail names; those of the subject alone if there are any.
+
+    Averages and advice are not this review's, and what the customer wrote is no rating.
+    """
+    in_subject = set(_ratings_of_line(letter.subject, scale))
+    if in_subject:
+        return in_subject
+    customer_lines = set(text.split("\n"))
+    marks = _OPENING_MARKS + _CLOSING_MARKS + " "
+    ratings: set[str] = set()
+    for line in letter.lines:
+        if line.strip(marks) not in customer_lines:
+            ratings.update(_ratings_of_line(line, scale))
+    return ratings
 
 
-def _number(given: str) -> str:
-    return f"{float(given.replace(',', '.')):g}"
+def _ratings_of_line(line: str, scale: int) -> Iterator[str]:
+    if _NOT_THIS_ONE.search(line):
+        return
+    if scale == 5:
+        for match in _STARS.finditer(line):
+            yield str(sum(letter in "★⭐🌟" for letter in match[1]))
+        for match in _COUNTED.finditer(line):
+            yield _normalise(match[1])
+    for match in _OF.finditer(line):
+        yield _normalise(match[1]) if int(match[2]) == scale else f"{match[1]} of {match[2]}"
 
 
-def _text(letter: Letter) -> str:
-    """The customer's words: what stands in quotation marks, else after a label, else after the rating."""
-    body = "\n".join(letter.lines)
-    if quoted := list(_quoted(body)):
-        return plain(max(quoted, key=len))
-    for at, line in enumerate(letter.lines):
+def _normalise(number: str) -> str:
+    return f"{float(number.replace(',', '.')):g}"
+
+
+def _read_text(letter: Letter) -> str:
+    """Return the customer's words: what stands in quotation marks, else after a label, else after the rating."""
+    quotes = list(_find_quotes("\n".join(letter.lines)))
+    if quotes:
+        return plain(max(quotes, key=len))
+    for index, line in enumerate(letter.lines):
         if label := _LABEL.match(line):
-            return plain("\n".join(_until_end([label[1], *letter.lines[at + 1 :]])))
-    for at, line in enumerate(letter.lines):
+            return plain("\n".join(_until_end([label[1], *letter.lines[index + 1 :]])))
+    for index, line in enumerate(letter.lines):
         if _STARS.search(line) or _OF.search(line) or _COUNTED.search(line):
-            return plain("\n".join(_until_end(letter.lines[at + 1 :])))
+            return plain("\n".join(_until_end(_after_links(letter.lines[index + 1 :]))))
     return ""
 
 
-def _quoted(body: str) -> Iterator[str]:
-    """What stands in quotation marks; a mail full of marks that never close is not searched for ever."""
+def _find_quotes(body: str) -> Iterator[str]:
+    """Return what stands in quotation marks that close before a full stop, a dash or the end of a line."""
+    openings = [index for index, char in enumerate(body) if char in _OPENING_MARKS]
     end = 0
-    for mark in islice(_MARK.finditer(body), _MOST_MARKS):
-        if mark.start() >= end and (match := _QUOTE.match(body, mark.start())):
-            end = match.end()
-            yield match[1]
+    for start in openings[:_MAX_MARKS]:
+        closing = _find_closing(body, start + 1) if start >= end else None
+        if closing is not None:
+            end = closing + 1
+            yield body[start + 1 : closing].strip()
+
+
+def _find_closing(body: str, start: int) -> int | None:
+    for index in range(start, min(len(body), start + _MAX_QUOTE_CHARS)):
+        if body[index] not in _CLOSING_MARKS or len(body[start:index].strip()) < _MIN_QUOTE_CHARS:
+            continue
+        following = body[index + 1 : index + 3].removeprefix(" ")[:1]
+        if following in ("", "\n") or following in _AFTER_QUOTE:
+            return index
+    return None
+
+
+def _after_links(lines: Sequence[str]) -> Sequence[str]:
+    """Return the lines without links such as "Read review" at their beginning."""
+    for skipped, line in enumerate(lines[:_MAX_LEADING_LINKS]):
+        if not _END.match(line):
+            return lines[skipped:]
+    return ()
 
 
 def _until_end(lines: Sequence[str]) -> Iterator[str]:
@@ -180,5 +251,9 @@ def _is_wordless(letter: Letter) -> bool:
     return any(_NO_TEXT.search(line) for line in letter.lines)
 
 
-def _host(address: str) -> str:
-    return address.split("/")[2].rpartition("@")[2].partition(":")[0].lower()
+def _find_link(letter: Letter, layout: Layout) -> str | None:
+    for address in letter.links:
+        host = address.split("/")[2].rpartition("@")[2].partition(":")[0].lower()
+        if is_of(host, layout.domains) and _REVIEW_LINK.search(address):
+            return address
+    return None

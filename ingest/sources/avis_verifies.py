@@ -19,7 +19,7 @@ from ingest.sources.api import get_json, identity, listed, text
 from vigie.errors import SourceError
 
 _BASE = "https://cl.avis-verifies.com"
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,190}")
 
 
 class AvisVerifies(Polled):

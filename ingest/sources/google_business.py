@@ -24,8 +24,7 @@ _BASE = "https://mybusiness.googleapis.com"
 _MOST_PAGES = 40
 _TARGET = re.compile(r"^accounts/[\w-]+/locations/[\w-]+$")
 # How Google joins a translation to the original, both ways round.
-_TRANSLATED_FIRST = re.compile(r"^\(Translated by Google\)\s*(.*?)\s*\(Original\)\s*(.*)$", re.S)
-_ORIGINAL_FIRST = re.compile(r"^(.*?)\s*\(Translated by Google\)\s*(.*)$", re.S)
+_TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"
 
 
 class GoogleBusiness(Polled):
@@ -107,11 +106,15 @@ def _usable(reviews: list[dict[str, Any]]) -> Iterator[Found]:
 
 def split_translation(comment: str) -> tuple[str, str | None]:
     """The customer's own words, and Google's translation of them if it is there."""
-    if match := _TRANSLATED_FIRST.match(comment):
-        return match[2], match[1]
-    if match := _ORIGINAL_FIRST.match(comment):
-        return (match[1], match[2]) if match[1].strip() else (match[2], None)
-    return comment, None
+    before, marker, after = comment.partition(_TRANSLATED)
+    if not marker:
+        return comment, None
+    if before.strip():
+        return before.rstrip(), after.strip()
+    translation, marker, original = after.partition(_ORIGINAL)
+    if marker:
+        return original.lstrip(), translation.strip()
+    return translation.strip(), None
 
 
 def _aggregates(data: dict[str, Any]) -> tuple[Aggregate, ...]:

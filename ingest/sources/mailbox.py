@@ -15,22 +15,24 @@ from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
+from ingest.found import Found
 from ingest.http import Web
-from ingest.mail.letter import MOST_BYTES
+from ingest.mail.letter import MAX_BYTES
 from ingest.mail.proof import is_of
 from ingest.mail.receive import review_of, senders
 from ingest.source import Cursor, Options, Poll, Polled, Terms
-from vigie.errors import SourceError
+from vigie.errors import SourceError, UnavailableError
+
+logger = structlog.get_logger(__name__)
 
 _TIMEOUT, _WHOLE = 20.0, 120.0  # seconds, for each answer and for a poll
 _AT_ONCE = 100  # mails a poll
-_WHOLE_MAIL = f"BODY.PEEK[]<0.{MOST_BYTES}>"
+_MAX_ANSWER_BYTES = 40_000_000  # of a whole poll: a server that floods is left
+_WHOLE_MAIL = f"BODY.PEEK[]<0.{MAX_BYTES}>"
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}")
-_FROM, _TO = re.compile(rb"@([\w.-]+)"), re.compile(rb"[\w.+-]+@[\w.-]+")
-# The authserv-id by which a provider signs its Authentication-Results.
-_PROVIDERS = {
-    "gmail.com": "mx.google.com",
-}
+_FROM, _TO = re.compile(rb"@([\w.-]{1,190})"), re.compile(rb"[\w.+-]{1,64}@[\w.-]{1,190}")
 
 
 class Mailbox(Polled):
@@ -42,7 +44,7 @@ class Mailbox(Polled):
         "password": "an app password, kept encrypted",
         "token": "an OAuth access token instead, kept encrypted",
         "to": "only mails sent to this address: a forwarding address of the firm's own in a mailbox for several",
-        "authserv": "the name by which your provider signs Authentication-Results, if it is not known",
+        "authserv": "no longer used: only a signature that Vigie verifies itself proves a mail",
     }
     secrets = frozenset({"password", "token"})
     rhythm = timedelta(minutes=15), timedelta(hours=2)
@@ -56,12 +58,16 @@ class Mailbox(Polled):
         if to and not _ADDRESS.fullmatch(to):
             raise SourceError(f"{to[:80]!r} is not an e-mail address", permanent=True)
         try:
-            client = _Client(web, parts.hostname, parts.port or 993, is_tls=parts.scheme == "imaps")
+            is_tls = parts.scheme == "imaps"
+            port = parts.port or (993 if is_tls else 143)
+            if not is_tls and not web.is_allowed(parts.hostname, port):
+                raise SourceError("imap:// would send the password in clear: write imaps://", permanent=True)
+            client = _Client(web, parts.hostname, port, is_tls=is_tls)
             try:
                 _enter(client, unquote(parts.username), options)
                 folder = unquote(parts.path.strip("/")) or "INBOX"
                 ours = {to} if to else _addresses(unquote(parts.username), parts.hostname)
-                return _read(client, folder, _trusted(parts.hostname, options), cursor, ours, to)
+                return _read(client, folder, cursor, ours, to)
             finally:
                 client.shutdown()
         except imaplib.IMAP4.error as error:
@@ -75,6 +81,7 @@ class _Client(imaplib.IMAP4):
 
     def __init__(self, web: Web, host: str, port: int, *, is_tls: bool) -> None:
         self._web, self._is_tls = web, is_tls
+        self._left = _MAX_ANSWER_BYTES
         super().__init__(host, port, timeout=_TIMEOUT)
 
     def _create_socket(self, timeout: float | None):  # type: ignore[no-untyped-def]
@@ -86,9 +93,18 @@ class _Client(imaplib.IMAP4):
         return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._is_tls else plain
 
     def read(self, size: int) -> bytes:
-        if size > 2 * MOST_BYTES:
+        if size > 2 * MAX_BYTES:
             raise self.abort("its answer is larger than what was asked for")
-        return super().read(size)
+        return self._spend(super().read(size))
+
+    def readline(self) -> bytes:
+        return self._spend(super().readline())
+
+    def _spend(self, answer: bytes) -> bytes:
+        self._left -= len(answer) + 100  # an answer is kept with what it is made of
+        if self._left < 0:
+            raise self.abort("it sends more than a mailbox has to say")
+        return answer
 
     def shutdown(self) -> None:
         self._end.cancel()
@@ -109,27 +125,42 @@ def _enter(client: _Client, user: str, options: Options) -> None:
         raise SourceError("the mailbox needs a password (an app password) or a token", permanent=True)
 
 
-def _trusted(host: str, options: Options) -> set[str]:
-    known = {name for domain, name in _PROVIDERS.items() if is_of(host, [domain])}
-    return {options["authserv"].lower()} if options.get("authserv") else known
-
-
 def _addresses(user: str, host: str) -> set[str]:
     """To whom the mailbox belongs; other addresses that lead to it are asked about once."""
     return {user if "@" in user else f"{user}@{host.removeprefix('imap.')}"}
 
 
-def _read(client: _Client, folder: str, trusted: set[str], cursor: Cursor, ours: set[str], to: str | None) -> Poll:
+def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str | None) -> Poll:
     status, _ = client.select(f'"{folder}"', readonly=True)
     if status != "OK":
         raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
     validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])
     after = int(cursor.get("uid", 0)) if cursor.get("validity") == validity else 0
     waiting = sorted(_sent_to(client, after, to) if to else _of_platforms(client, after))
-    wanted = [uid for uid in waiting[:_AT_ONCE] if (_is_to(client, uid, to) if to else _is_of_platform(client, uid))]
-    found = [one for uid in wanted if (one := review_of(_fetched(client, uid, _WHOLE_MAIL), trusted, ours))]
-    last = max(waiting[:_AT_ONCE], default=after)
-    return Poll(tuple(found), {"validity": validity, "uid": last}, more=len(waiting) > _AT_ONCE)
+    reviews: list[Found] = []
+    unreadable = 0
+    last = after
+    for uid in waiting[:_AT_ONCE]:
+        try:
+            if _is_to(client, uid, to) if to else _is_of_platform(client, uid):
+                reviews += _reviews_of(_fetched(client, uid, _WHOLE_MAIL), ours)
+        except UnavailableError as error:  # the name server: this mail is read at the next poll
+            if not reviews:
+                raise SourceError(str(error)) from error
+            break
+        except (imaplib.IMAP4.error, OSError, EOFError):
+            raise
+        except Exception as error:  # a stranger's mail: it is skipped, and stays in the mailbox
+            unreadable += 1
+            logger.warning("mail_unreadable", uid=uid, error=f"{type(error).__name__}: {error}"[:200])
+        last = uid
+    has_more = bool(waiting) and last < waiting[-1]
+    return Poll(tuple(reviews), {"validity": validity, "uid": last}, more=has_more, unreadable=unreadable)
+
+
+def _reviews_of(raw: bytes, ours: set[str]) -> list[Found]:
+    review = review_of(raw, ours, waits_for_dns=True)
+    return [review] if review else []
 
 
 def _of_platforms(client: _Client, after: int) -> set[int]:

@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import date
 
+import pytest
 from sqlalchemy import func, select, update
 
 from analysis import alert_store
@@ -35,10 +36,20 @@ HOSTILE = {
 }
 
 
-def test_a_killed_sender_loses_nothing(tmp_path):
-    settings = Settings(data_dir=tmp_path / "data")
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def engine(settings):
     engine = db.connect(settings.database)
     migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_a_killed_sender_loses_nothing(settings, engine):
     sound, others = Site(), Site()
     slow = Answer(b"ok")
     sound.pages["/hook"] = lambda request: time.sleep(0.02) or slow

@@ -4,13 +4,15 @@ import re
 import socketserver
 import threading
 import time
+from contextlib import suppress
 from email import message_from_bytes
 
+import dns.resolver
 import pytest
 
 from ingest.http import Web
 from ingest.sources import KINDS, mailbox
-from tests.ingest.test_mail import SAMPLES, body_of, forwarded, mail
+from tests.ingest.test_mail import SAMPLES, body_of, forwarded, mail, signed
 from tests.web import drips_headers, receiver
 from vigie.errors import SourceError
 
@@ -73,19 +75,16 @@ class Mailserver:
         self._server.server_close()
 
 
-PROOF = "Authentication-Results: mx.exemple.fr; dkim=pass header.i=@trustpilot.com\r\n"
-
-
-def letter(platform, header=""):
+def letter(platform):
     sender, subject, rating, _ = SAMPLES[platform]
-    return header.encode() + mail(sender, subject, body_of(rating))
+    return mail(sender, subject, body_of(rating))
 
 
 @pytest.fixture
-def mailserver():
+def mailserver(signing):
     server = Mailserver(
         {
-            3: letter("trustpilot", PROOF),
+            3: signed(signing, letter("trustpilot")),
             4: mail("maman@exemple.fr", "Dimanche ?", "On mange à 13 h"),
             5: letter("planity"),
         }
@@ -96,7 +95,7 @@ def mailserver():
 
 def poll(server, cursor=None, **options):
     with Web((server.host,)) as web:
-        given = {"password": "secret", "authserv": "mx.exemple.fr", **options}
+        given = {"password": "secret", **options}
         return KINDS["mailbox"].poll(web, f"imap://marie%40exemple.fr@{server.host}/INBOX", given, cursor or {})
 
 
@@ -112,8 +111,9 @@ def test_only_listed_senders_are_opened_and_nothing_is_marked(mailserver):
     assert not any(re.match(r"SELECT|STORE|EXPUNGE|UID STORE", command.upper()) for command in mailserver.asked)
 
 
-def test_a_mail_that_went_to_another_address_first_is_asked_about(mailserver):
-    mailserver.mails = {1: letter("trustpilot", PROOF).replace(b"marie@exemple.fr", b"autre@exemple.fr")}
+def test_a_mail_that_went_to_another_address_first_is_asked_about(mailserver, signing):
+    elsewhere = letter("trustpilot").replace(b"marie@exemple.fr", b"autre@exemple.fr")
+    mailserver.mails = {1: signed(signing, elsewhere)}
     assert [one.apart for one in poll(mailserver).found] == ["unconfirmed"]
 
 
@@ -172,4 +172,62 @@ def test_a_wrong_password_and_a_wrong_address_are_told(mailserver):
     with pytest.raises(SourceError, match="password"):
         poll(mailserver, password="")
     with Web() as web, pytest.raises(SourceError, match="private"):
+        KINDS["mailbox"].poll(web, f"imaps://m@{mailserver.host}", {"password": "x"}, {})
+
+
+def test_a_password_is_not_sent_in_clear(mailserver):
+    with Web() as web, pytest.raises(SourceError, match="imaps://"):
         KINDS["mailbox"].poll(web, f"imap://m@{mailserver.host}", {"password": "x"}, {})
+    assert mailserver.asked == []
+
+
+def test_the_authserv_option_is_accepted_and_proves_nothing(mailserver):
+    header = b"Authentication-Results: mx.exemple.fr; dkim=pass header.d=planity.com\r\n"
+    mailserver.mails = {1: header + letter("planity")}
+    assert [review.apart for review in poll(mailserver, authserv="mx.exemple.fr").found] == ["unverified"]
+
+
+def test_a_mail_that_cannot_be_read_does_not_stop_the_others(mailserver):
+    mailserver.mails = {
+        1: letter("trustpilot").replace(b'charset="utf-8"', b"charset=undefined"),
+        2: b"From: noreply@trustpilot.com\r\nX: " + b"Content-Type: " * 80 + b"\r\n\r\nx",
+        3: letter("planity"),
+    }
+    read = poll(mailserver)
+    assert "planity" in [review.platform for review in read.found]
+    assert read.unreadable == 1
+    assert read.cursor["uid"] == 3
+
+
+def test_a_name_server_that_does_not_answer_delays_the_mail(mailserver, signing, monkeypatch):
+    mailserver.mails = {1: letter("planity"), 2: signed(signing, letter("trustpilot")), 3: letter("vroomly")}
+
+    def fail(*arguments, **options):
+        raise dns.resolver.NoNameservers
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dns.resolver, "resolve", fail)
+        first = poll(mailserver)
+        assert [review.platform for review in first.found] == ["planity"]
+        assert first.more
+        with pytest.raises(SourceError, match="cannot be looked up"):
+            poll(mailserver, first.cursor)
+    again = poll(mailserver, first.cursor)
+    assert [(review.platform, review.apart) for review in again.found] == [
+        ("trustpilot", None),
+        ("vroomly", "unverified"),
+    ]
+
+
+def floods(connection):
+    line = b"* OK " + b"x" * 990 + b"\r\n"
+    with suppress(OSError):
+        for _ in range(200):
+            connection.sendall(line * 1_000)
+
+
+def test_a_server_that_floods_is_left():
+    with receiver(floods, speaks_first=True) as address:
+        host = address.split("/")[2]
+        with Web((host,)) as web, pytest.raises(SourceError, match="more than a mailbox"):
+            KINDS["mailbox"].poll(web, f"imap://m@{host}", {"password": "x"}, {})
