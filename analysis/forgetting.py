@@ -27,9 +27,9 @@ from vigie.pseudonyms import pseudonym
 Row = dict[str, Any]
 GONE: Row = {
     "text": "", "title": None, "author": None, "reply": None, "translation": None, "url": None, "because": [],
-    "expired": True,
+    "expired": True, "contact": None, "wish": None,
 }  # fmt: skip
-_WORDS = {"text", "title", "author", "quote", "reply", "translation", "url", "external_id"}
+_WORDS = {"text", "title", "author", "quote", "reply", "translation", "url", "external_id", "contact", "wish"}
 _LEFT = "…"  # what stands in the log for a text, so that the record can still be read
 
 
@@ -72,7 +72,7 @@ def found(connection: Connection, asked: Asked) -> list[RowMapping]:
     if asked.source_id:
         ours = ours.where(mention.c.source_id == asked.source_id)
     rows = connection.execute(ours).mappings()
-    return [row for row in rows if asked.author is None or _name(row["author"]) in asked.names]
+    return [row for row in rows if asked.author is None or _people_of(row) & asked.names]
 
 
 def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = None) -> Forgotten:
@@ -80,7 +80,8 @@ def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = Non
     with db.writing(engine) as connection:
         rows = [dict(row) for row in found(connection, asked)]
         ids = {row["id"] for row in rows}
-        names = {row["author"] for row in rows if row["author"]} | ({asked.author} if asked.author else set())
+        names = {row[name] for row in rows for name in ("author", "contact") if row[name]}
+        names |= {asked.author} if asked.author else set()
         _remember(connection, asked, ids)
         for row in rows:
             values = erased(row)
@@ -125,8 +126,7 @@ def is_forgotten(connection: Connection, company_ids: Collection[str] | None = N
 def must_go(row: Mapping[str, Any], pairs: Collection[tuple[str, str]], key: str) -> bool:
     """Whether a collected mention is of somebody who was forgotten."""
     hashes = [_hash(key, row["company_id"], "mention", row["id"])]
-    if row["author"]:
-        hashes.append(_hash(key, row["company_id"], "author", _name(row["author"])))
+    hashes += [_hash(key, row["company_id"], "author", name) for name in sorted(_people_of(row))]
     return any((one, source) in pairs for one in hashes for source in ("", row["source_id"]))
 
 
@@ -160,7 +160,8 @@ def _cleaned(value: Any, asked: Asked, ids: Collection[str]) -> Any:
 
 def _is_meant(value: Mapping[str, Any], asked: Asked, ids: Collection[str]) -> bool:
     is_everywhere = asked.author and not (asked.source_id or asked.mention_id)
-    if is_everywhere and isinstance(value.get("author"), str) and _name(value["author"]) in asked.names:
+    people = (value.get("author"), value.get("contact"))
+    if is_everywhere and any(isinstance(name, str) and _name(name) in asked.names for name in people):
         return True
     named = value.get("mention_ids")
     if isinstance(named, list) and any(one in ids for one in named if isinstance(one, str)):
@@ -245,6 +246,11 @@ def _remove_files(folder: Path | None, gone: Collection[str], names: Collection[
             path.unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def _people_of(row: RowMapping | Mapping[str, Any]) -> set[str]:
+    """Return the author's name and the contact of a mention, folded."""
+    return {_name(row[column]) for column in ("author", "contact") if row.get(column)}
 
 
 def _name(author: str | None) -> str:

@@ -251,11 +251,20 @@ def compared(one: reputation.Comparison) -> Facts:
 
 def actions(mentions: Sequence[Row], suggested: Collection[str] = ()) -> list[Facts]:
     """At most three things to do, and none when nothing asks for it; no theme that was `suggested` of late."""
-    unanswered = [one for one in mentions if one["label"] == "negative" and not one["reply"] and one["status"] == "new"]
+    unanswered = [
+        one
+        for one in mentions
+        if one["label"] == "negative" and not one["reply"] and one["status"] == "new" and _can_be_answered(one)
+    ]
     worst = sorted(unanswered, key=lambda one: (one["rating"] if one["rating"] is not None else 2.5, one["score"]))
     found: list[Facts] = [{"kind": "theme", **theme} for theme in _complaints(mentions, suggested)[:1]]
     found += [{"kind": "reply", "mention": _shown(one, late=False)} for one in worst]
     return found[:_MOST_ACTIONS]
+
+
+def _can_be_answered(mention: Row) -> bool:
+    """Whether there is a place or an address to answer at; an anonymous answer to the firm's form has none."""
+    return any(mention.get(name) for name in ("url", "author", "platform", "contact"))
 
 
 def _complaints(mentions: Sequence[Row], suggested: Collection[str]) -> list[Facts]:

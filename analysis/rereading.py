@@ -48,7 +48,13 @@ def advance(engine: Engine, sentiment: str = "learned", vocabulary: Vocabulary =
 def _read(engine: Engine, company_id: str, sentiment: str, vocabulary: Vocabulary) -> Mapping[str, dict[str, Any]]:
     """The fields that the next mentions of a firm will have."""
     wanted = select(
-        mention.c.id, mention.c.text, mention.c.title, mention.c.language, mention.c.rating, company.c.sector
+        mention.c.id,
+        mention.c.text,
+        mention.c.title,
+        mention.c.language,
+        mention.c.rating,
+        mention.c.wish,
+        company.c.sector,
     ).join(company, company.c.id == mention.c.company_id)
     outdated = wanted.where(mention.c.company_id == company_id, _OUTDATED).order_by(mention.c.id).limit(_BATCH)
     with db.reading(engine) as connection:
@@ -57,4 +63,4 @@ def _read(engine: Engine, company_id: str, sentiment: str, vocabulary: Vocabular
         Asked(row.text or "", row.title, row.language, row.rating, row.language, trade_of(row.sector)) for row in rows
     ]
     read = reading.read_all(asked, sentiment, vocabulary)
-    return {row.id: store.read_fields(one) for row, one in zip(rows, read, strict=True)}
+    return {row.id: store.read_fields(one, row.wish) for row, one in zip(rows, read, strict=True)}

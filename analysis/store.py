@@ -16,6 +16,7 @@ from analysis import alert_store, copies, rollups, search
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
+from analysis.wishes import OTHER
 from vigie import audit, clock, db, due, ids
 from vigie.db.tables import judgement, learnt, mention, rollup, rollup_pending
 from vigie.errors import InvalidInputError, NotFoundError
@@ -28,6 +29,7 @@ _LONGEST_NAME = 64
 _AT_ONCE = 2_000  # rows of a recount held at a time
 _WORDS: Row = {
     "text": "", "title": None, "author": None, "reply": None, "translation": None, "because": [], "expired": True,
+    "contact": None, "wish": None,
 }  # fmt: skip
 _LAYOUT = "layout"
 STATUSES = ("new", "acknowledged", "done", "aside")
@@ -38,7 +40,7 @@ _READ = {"language", "label", "score", "confidence", "mixed", "themes", "because
 _CONTENT = {
     "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
     "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
-    "platform", "translation", "cut", "layout", "expires_at", "expired",
+    "platform", "translation", "cut", "layout", "expires_at", "expired", "contact", "wish",
 }  # fmt: skip
 
 
@@ -61,6 +63,8 @@ def row_of(
         "experienced_at": one.experienced_at,
         "reply": one.reply,
         "translation": one.translation,
+        "contact": one.contact,
+        "wish": one.wish,
     }
     known = one.published_at if one.published_at_known else None
     row = {
@@ -75,7 +79,7 @@ def row_of(
         "collected_at": one.collected_at,
         "stored_at": clock.now(),
         "edition_at": one.updated_at or one.collected_at,
-        "content_hash": ids.derived(*content.values(), known, one.apart),
+        "content_hash": ids.derived(*_hashed(content), known, one.apart),
         "day": clock.day_published(one.published_at, company["timezone"]).isoformat(),
         "platform": one.platform,
         "cut": one.cut,
@@ -87,10 +91,16 @@ def row_of(
         "assigned_to": None,
         **standing(about),
         "silent": notify == "never" or (notify == "fresh" and one.collected_at - one.published_at > FRESH),
-        **read_fields(read),
+        **read_fields(read, one.wish),
     }
     may_be_kept = one.expires_at is None or one.expires_at > one.collected_at
     return row if may_be_kept else row | _wordless(row)
+
+
+def _hashed(content: Row) -> list[Any]:
+    """The content that tells editions apart; a contact or wish takes part only where there is one, so that the hashes
+    of earlier releases stay."""
+    return [value for name, value in content.items() if name not in {"contact", "wish"} or value is not None]
 
 
 def standing(about: Relevance | None) -> Row:
@@ -101,8 +111,11 @@ def standing(about: Relevance | None) -> Row:
     return {"relevance": shown, "status": "new" if about.is_about_us else "aside"}
 
 
-def read_fields(read: Reading) -> Row:
-    """The part of a row that comes from its reading."""
+def read_fields(read: Reading, typed_wish: str | None = None) -> Row:
+    """The part of a row that comes from its reading; what was typed as a wish is one, whatever the reading says."""
+    wishes = [asdict(wish) for wish in read.wishes]
+    if typed_wish:
+        wishes.insert(0, {"request": OTHER, "quote": typed_wish})
     return {
         "language": read.language,
         "label": read.label,
@@ -111,7 +124,7 @@ def read_fields(read: Reading) -> Row:
         "mixed": read.mixed,
         "themes": [opinion._asdict() for opinion in read.themes],
         "because": [list(pair) for pair in read.because],
-        "wishes": [asdict(wish) for wish in read.wishes],
+        "wishes": wishes,
         "contradicts": read.contradicts,
         "analyser": ANALYSER,
     }

@@ -34,6 +34,7 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         docs_url="/api/docs",
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would name whatever host and scheme the request came by
     )
     app.state.services = services
     errors.install(app)

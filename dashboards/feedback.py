@@ -1,17 +1,23 @@
-"""The firm's own voice: its public feedback page, the QR code that leads there, and the staff's counter form.
+"""The firm's own form: its public feedback page, the QR code that leads there, and the staff's counter form.
 
 Everybody gets the same: the public platforms' links stand on the page before any rating, and the thanks after a 1 and
 after a 5 are the same bytes, since soliciting only the happy is forbidden (Google's fake-engagement policy).
+
+No answer is lost: one that looks like a robot's is kept, excluded until somebody says that it counts, and what was
+typed stands in the page again whenever it could not be kept.
 """
 
+import ipaddress
+import re
+import secrets
 import time
 from collections import deque
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Annotated, Any
 
 import segno
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, Engine, RowMapping
 
@@ -19,77 +25,146 @@ from dashboards import i18n
 from ingest import collect, sources_store
 from ingest.clean import link, plain
 from ingest.found import Found, mentions
-from vigie import clock, companies, db
-from vigie.errors import NotFoundError, SettingsError, UnavailableError
+from vigie import clock, companies, db, ids
+from vigie.errors import NotFoundError, UnavailableError
 from vigie.log import EventLog
-from vigie.secrets import Vault
 from vigie.settings import Settings
 
-_QUICKEST, _LONGEST = timedelta(seconds=2), timedelta(hours=12)  # from opening the page to sending it
-_MOST_ANSWERS, _WITHIN = 5, 600.0  # from one address, in seconds
-_MOST_KNOWN = 10_000
+QUICKEST_SECONDS = 2.0  # from opening the page to sending it
+MAX_CHARS = 5_000
+MAX_CONTACT_CHARS = 320
+WINDOW_SECONDS = 600.0
+MAX_ANSWERS_OF_ADDRESS = 60  # to one form: a shop's Wi-Fi, or the tablet at its till, is one address
+MAX_ANSWERS_OF_FORM = 1_000
+MAX_COUNTED_KEYS = 10_000
+_STAMP = re.compile(r"(\d{1,12})\.[0-9a-f]{16}")
+_CONTACT = re.compile(r"[^\s@<>,;:\"]{1,64}@[^\s@<>,;:\"]{1,190}\.[^\s@.<>,;:\"]{2,24}")
 
 
-class _Patience:
-    """How often one address may answer; forgets what is old."""
+class AnswerLimit:
+    """How many answers each key may give in ten minutes; forgets what is old."""
 
-    def __init__(self) -> None:
-        self._seen: dict[str, deque[float]] = {}
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._times: dict[str, deque[float]] = {}
 
-    def allows(self, address: str) -> bool:
+    def allows(self, key: str) -> bool:
+        """Count an answer, and say whether it is within the limit."""
         now = time.monotonic()
-        if len(self._seen) >= _MOST_KNOWN:
-            self._seen = {one: moments for one, moments in self._seen.items() if moments[-1] > now - _WITHIN}
-        moments = self._seen.setdefault(address, deque(maxlen=_MOST_ANSWERS))
-        if len(moments) == _MOST_ANSWERS and moments[0] > now - _WITHIN:
+        if len(self._times) >= MAX_COUNTED_KEYS:
+            self._forget_old(now)
+        times = self._times.setdefault(key, deque(maxlen=self._limit))
+        if len(times) == self._limit and times[0] > now - WINDOW_SECONDS:
             return False
-        moments.append(now)
+        times.append(now)
         return True
+
+    def _forget_old(self, now: float) -> None:
+        recent = {key: times for key, times in self._times.items() if times[-1] > now - WINDOW_SECONDS}
+        # Still too many: somebody draws new addresses. The oldest half is forgotten.
+        latest_first = sorted(recent.items(), key=lambda pair: -pair[1][-1])
+        self._times = dict(latest_first[: MAX_COUNTED_KEYS // 2])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody typed into the form, as it came."""
+
+    stamp: str = ""
+    rating: str = ""
+    text: str = ""
+    wish: str = ""
+    email: str = ""
+    consent: str = ""
+    # A field that nobody sees: what fills it is a robot. Browsers fill fields by their names, and know none like it.
+    second_thought: str = ""
+    # Whether the page has asked already if the address may be used.
+    asked: str = ""
+
+    @property
+    def stars(self) -> int | None:
+        """The rating from 1 to 5; None for anything else."""
+        return int(self.rating) if self.rating in {"1", "2", "3", "4", "5"} else None
+
+    @property
+    def contact(self) -> str | None:
+        """The address, where the customer agreed to be answered."""
+        address = self.email.strip()
+        return address if self.consent and address else None
+
+    def find_fault(self) -> str | None:
+        """Return what the customer must see to before the answer can be kept, by name; None when nothing."""
+        if max(len(self.text), len(self.wish)) > MAX_CHARS:
+            return "too_long"
+        if not (self.stars or self.text.strip() or self.wish.strip()):
+            return "empty"
+        if self.contact and not _CONTACT.fullmatch(self.contact):
+            return "address"
+        if self.email.strip() and not self.consent and not self.asked:
+            return "consent"
+        return None
+
+    def is_suspect(self) -> bool:
+        """Whether a robot seems to have sent it.
+
+        A page may stay open for days on a tablet, and the installation's key may change meanwhile, so a stamp never
+        expires and is not signed: it tells haste, and one page from another.
+        """
+        match = _STAMP.fullmatch(self.stamp)
+        if self.second_thought or not match:
+            return True
+        return clock.now().timestamp() - int(match[1]) < QUICKEST_SECONDS
+
+    def identity(self) -> str:
+        """Return the same for a double click, and another for other words from the same page."""
+        return ids.derived("form", self.stamp[:40], self.stars, self.text, self.wish, self.contact)
+
+
+def read_answer(
+    stamp: Annotated[str, Form()] = "",
+    rating: Annotated[str, Form()] = "",
+    text: Annotated[str, Form()] = "",
+    wish: Annotated[str, Form()] = "",
+    email: Annotated[str, Form()] = "",
+    consent: Annotated[str, Form()] = "",
+    second_thought: Annotated[str, Form()] = "",
+    asked: Annotated[str, Form()] = "",
+) -> Answer:
+    """Return the form's fields; whatever is too long or missing is said on the page."""
+    return Answer(stamp, rating, text, wish, email[: MAX_CONTACT_CHARS * 2], consent, second_thought, asked)
 
 
 def public_router(engine: Engine, log: EventLog, settings: Settings) -> APIRouter:
     """The pages that anybody may open."""
-    router, patience = APIRouter(), _Patience()
-    vault = Vault(settings.secret())
+    router = APIRouter()
+    by_address = AnswerLimit(MAX_ANSWERS_OF_ADDRESS)
+    by_form = AnswerLimit(MAX_ANSWERS_OF_FORM)
 
     @router.get("/avis/{source_id}", response_class=HTMLResponse)
     def ask(request: Request, source_id: str) -> Response:
         with db.reading(engine) as connection:
             firm, source = _form(connection, source_id)
         if firm is None or source is None:
-            return _page("missing.html", "fr", 404)
-        return _page("feedback.html", _language(request, firm), firm=firm, links=_links(source), stamp=_stamp(vault))
+            return _missing(request)
+        return _form_page(request, firm, source, Answer())
 
     @router.post("/avis/{source_id}", response_class=HTMLResponse)
-    def answer(
-        request: Request,
-        source_id: str,
-        stamp: Annotated[str, Form(max_length=500)] = "",
-        rating: Annotated[int | None, Form(ge=1, le=5)] = None,
-        text: Annotated[str, Form(max_length=5_000)] = "",
-        wish: Annotated[str, Form(max_length=5_000)] = "",
-        email: Annotated[str, Form(max_length=320)] = "",
-        consent: Annotated[str, Form(max_length=10)] = "",
-        website: Annotated[str, Form(max_length=500)] = "",
-    ) -> Response:
-        """Whatever is answered, the thanks are the same; a robot is thanked too, and nothing is kept of it."""
+    def answer(request: Request, source_id: str, answer: Annotated[Answer, Depends(read_answer)]) -> Response:
+        """Keep the answer. The thanks are the same whatever it says, and for a robot too."""
         with db.reading(engine) as connection:
             firm, source = _form(connection, source_id)
         if firm is None or source is None:
-            return _page("missing.html", "fr", 404)
+            return _missing(request)
+        if fault := answer.find_fault():
+            return _form_page(request, firm, source, answer, fault, 422)
+        is_allowed = by_address.allows(f"{source_id} {_network_of(request)}") and by_form.allows(source_id)
+        if not is_allowed:
+            return _form_page(request, firm, source, answer, "later", 429)
+        try:
+            _keep(engine, log, source, _found(answer))
+        except UnavailableError:
+            return _form_page(request, firm, source, answer, "later", 503)
         language = _language(request, firm)
-        said = "\n".join(filter(None, (plain(text), plain(wish))))
-        is_robot = bool(website) or not _is_human(vault, stamp)
-        if not is_robot and (said or rating):
-            if not patience.allows(request.client.host if request.client else ""):
-                return _page("feedback_later.html", language, 429, firm=firm)
-            contact = plain(email, most=320) if consent and "@" in email else None
-            found = Found(text=said, rating=rating, rating_given=f"{rating}/5" if rating else None, author=contact,
-                          external_id=stamp[-40:])  # fmt: skip
-            try:
-                _keep(engine, log, source, found)
-            except UnavailableError:
-                return _page("feedback_later.html", language, 503, firm=firm)
         return _page("feedback_thanks.html", language, firm=firm, links=_links(source))
 
     return router
@@ -99,7 +174,7 @@ def note(engine: Engine, log: EventLog, company_id: str, said: str, by: str) -> 
     """What a customer told the staff: never a review, without stars, never in the score."""
     with db.writing(engine) as connection:
         source = sources_store.named(connection, company_id, "counter", "Comptoir")
-    _keep(engine, log, source, Found(text=plain(said, most=5_000), author=by or None, apart="note"))
+    _keep(engine, log, source, Found(text=plain(said, most=MAX_CHARS), author=by or None, apart="note"))
 
 
 def qr_code(address: str, form: str) -> tuple[bytes, str]:
@@ -136,22 +211,59 @@ def _links(source: RowMapping) -> list[str]:
     return [kept for one in source["options"].get("links", "").split() if (kept := link(one))]
 
 
-def _stamp(vault: Vault) -> str:
-    return vault.encrypt(clock.now().isoformat()).decode()
+def _found(answer: Answer) -> Found:
+    words, wish = plain(answer.text), plain(answer.wish)
+    return Found(
+        text=words or wish,
+        wish=wish or None,
+        rating=answer.stars,
+        rating_given=f"{answer.stars}/5" if answer.stars else None,
+        contact=answer.contact,
+        external_id=answer.identity(),
+        apart="unconfirmed" if answer.is_suspect() else None,
+    )
 
 
-def _is_human(vault: Vault, stamp: str) -> bool:
-    """Whether the page was really opened, and not sent back faster than anybody writes."""
+def _make_stamp() -> str:
+    """Return when the page was opened, in seconds, and what tells it from others."""
+    return f"{int(clock.now().timestamp())}.{secrets.token_hex(8)}"
+
+
+def _network_of(request: Request) -> str:
+    """Return the visitor's address; of IPv6 the network of 64 bits, since one visitor has all of it."""
+    host = request.client.host if request.client else ""
     try:
-        opened_at = datetime.fromisoformat(vault.decrypt(stamp.encode()))
-    except (SettingsError, ValueError):
-        return False
-    return _QUICKEST <= clock.now() - opened_at <= _LONGEST
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _language(request: Request, firm: RowMapping) -> str:
-    asked = request.query_params.get("lang")
-    return asked if asked in i18n.LANGUAGES else str(firm["language"])
+def _language(request: Request, firm: RowMapping | None) -> str:
+    """Return the language that the visitor chose, else the browser's, else the firm's."""
+    chosen = request.query_params.get("lang")
+    if chosen in i18n.LANGUAGES:
+        return str(chosen)
+    for preference in request.headers.get("accept-language", "")[:200].split(","):
+        code = preference.partition(";")[0].strip()[:2].lower()
+        if code in i18n.LANGUAGES:
+            return code
+    return str(firm["language"]) if firm else i18n.LANGUAGES[0]
+
+
+def _missing(request: Request) -> HTMLResponse:
+    return _page("feedback_missing.html", _language(request, None), 404)
+
+
+def _form_page(
+    request: Request, firm: RowMapping, source: RowMapping, answer: Answer, fault: str = "", status: int = 200
+) -> HTMLResponse:
+    """Return the form, filled with what was typed, and with what must be seen to."""
+    stamp = answer.stamp if _STAMP.fullmatch(answer.stamp) else _make_stamp()
+    values = {"firm": firm, "links": _links(source), "stamp": stamp, "answer": answer, "fault": fault}
+    return _page("feedback.html", _language(request, firm), status, **values)
 
 
 def _page(template: str, language: str, status: int = 200, **values: Any) -> HTMLResponse:

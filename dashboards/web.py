@@ -23,6 +23,15 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+
+def _unknown_host(request: Request, base_url: str) -> str:
+    name = (request.url.hostname or "")[:200]
+    return (
+        f"Vigie was asked for as {name!r}, and VIGIE_BASE_URL is {base_url}. Open that address; behind a proxy, let it "
+        "pass on the Host header (nginx: proxy_set_header Host $host)."
+    )
+
+
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -46,7 +55,7 @@ def mount(app: FastAPI, engine: Engine, log: EventLog, intake: Intake, given: Se
         if request.url.path.startswith(FOR_PROGRAMS):
             return await call_next(request)
         if (request.url.hostname or "") not in allowed:
-            return PlainTextResponse("unknown host: set VIGIE_BASE_URL to the address that you use", 421)
+            return PlainTextResponse(_unknown_host(request, given.base_url), 421)
         response = await call_next(request)
         response.headers.update(_HEADERS)
         return response

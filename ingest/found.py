@@ -36,6 +36,8 @@ class Found:
     translation: str | None = None
     apart: Apart | None = None
     layout: str | None = None
+    contact: str | None = None
+    wish: str | None = None
 
 
 def mentions(
@@ -104,4 +106,6 @@ def _mention(
         apart=one.apart,
         layout=one.layout,
         expires_at=expires_at,
+        contact=plain(one.contact, most=320) or None,
+        wish=plain(one.wish) or None,
     )

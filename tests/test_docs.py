@@ -52,6 +52,7 @@ def test_the_schemas_name_the_fields_that_are_sent():
         id="m", text="t", published_at=now, collected_at=now, published_at_known=False, url="u", author="a", title="t",
         language="fr", rating=1.0, rating_given="1", experienced_at=now, updated_at=now, reply="r",
         platform="p", translation="t", cut=True, apart="note", layout="l", expires_at=now,
+        contact="c", wish="w",
     )  # fmt: skip
     event = MentionsCollected(
         id="e", time=now, company_id="c", source=Origin("s", "k", "n", "l", True), mentions=(full,)

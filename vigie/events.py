@@ -31,7 +31,8 @@ class Mention:
 
     `platform` is where it was written, when that is not the source itself (a mail that tells of a Google review);
     `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; `layout` marks
-    mails that are written in the same way; from `expires_at` on its words may not be kept.
+    mails that are written in the same way; from `expires_at` on its words may not be kept. `contact` is the address
+    that a customer left to be answered, and for nothing else; `wish` is what they typed where they were asked for one.
     """
 
     id: str
@@ -54,6 +55,8 @@ class Mention:
     apart: Apart | None = None
     layout: str | None = None
     expires_at: datetime | None = None
+    contact: str | None = None
+    wish: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +277,8 @@ def mention_from(data: Any) -> Mention:
         apart=_apart(data.get("apart")),
         layout=_text(data, "layout", 64),
         expires_at=_optional_moment(data, "expires_at"),
+        contact=_text(data, "contact", 320),
+        wish=_text(data, "wish", MOST_TEXT),
     )
 
 

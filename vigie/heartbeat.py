@@ -34,6 +34,12 @@ def stop(connection: Connection, role: str) -> None:
     connection.execute(delete(heartbeat).where(*ours))
 
 
+def served_address(connection: Connection) -> str | None:
+    """Return the address of the pages that are being served now; None when nobody serves them."""
+    addresses = [process.get("address") for process in alive(connection, "serve")]
+    return next((address for address in addresses if address), None)
+
+
 def alive(connection: Connection, role: str) -> list[dict[str, Any]]:
     """The processes that do `role` and were seen in the last thirty seconds."""
     recent = heartbeat.c.role == role, heartbeat.c.seen_at > db.present(connection) - STALE

@@ -1,5 +1,6 @@
 """Settings: read once, from VIGIE_* variables or a `vigie.toml`. Embedded by default."""
 
+import ipaddress
 import os
 import secrets
 from datetime import timedelta
@@ -73,6 +74,11 @@ class Settings(BaseSettings):
         description="private hosts, host:port pairs or CIDRs that outgoing requests may reach all the same",
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        ("127.0.0.1", "::1"),
+        description="addresses or CIDRs of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -135,7 +141,24 @@ def load(**overrides: Any) -> Settings:
         allowed = {"database_url": ("", "sqlite", "postgresql"), "log_url": ("", "sqlite", "kafka")}[name]
         if scheme not in allowed:
             raise SettingsError(f"VIGIE_{name.upper()}: {scheme or 'it'}:// is not one of {', '.join(allowed[1:])}")
+    _check_base_url(settings.base_url)
+    for entry in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError as error:
+            raise SettingsError(f"VIGIE_TRUSTED_PROXIES: {entry!r} is neither an address nor a CIDR") from error
     return settings
+
+
+def _check_base_url(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError("VIGIE_BASE_URL: it is written https://avis.example.fr")
+    if parts.path.strip("/") or parts.query:
+        raise SettingsError(
+            "VIGIE_BASE_URL: Vigie needs a host name of its own, such as https://avis.example.fr, "
+            "not a path below another site"
+        )
 
 
 def _make_secret(path: Path) -> str:

@@ -36,6 +36,9 @@ def card(visit: Reading, source_id: str, shape: Literal["card", "qr.svg", "qr.pn
         raise RefusedError(404)
     address = feedback.address_of(visit.pages.settings, source_id)
     if shape == "card":
-        return visit.page("feedback_card.html", source=ours[0], address=address)
+        is_loopback = visit.pages.settings.is_loopback
+        return visit.page("feedback_card.html", source=ours[0], address=address, is_loopback=is_loopback)
+    if visit.pages.settings.is_loopback:
+        raise RefusedError(404)
     body, kind = feedback.qr_code(address, shape.removeprefix("qr."))
     return Response(body, media_type=kind)

@@ -41,6 +41,8 @@ _NEEDS_POSTGRES = """    depends_on:
 """
 
 
+# The proxy has this address in the network of the containers, so that Vigie believes nobody else.
+_PROXY_ADDRESS = "172.30.57.10"
 _SECRET = {"vigie.env", "compose.yaml"}  # they hold passwords
 
 
@@ -131,6 +133,8 @@ def _values(domain: str, mail: str, admin: str, backup: str, firms: str, way: Wa
         "domain": domain.lower(),
         "smtp_url": mail,
         "mail_from": account if "@" in account else f"vigie@{domain.lower()}",
+        "proxies": _PROXY_ADDRESS if way == Way.compose else "127.0.0.1",
+        "proxy_address": _PROXY_ADDRESS,
         "secret": secrets.token_urlsafe(32),
         "backup": backup,
         "data_dir": "/var/lib/vigie/data" if way == Way.compose else "/var/lib/vigie",

@@ -53,10 +53,23 @@ def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
             raise SettingsError("the database is not migrated: run `vigie migrate`")
         if given.log_url is None:
             house.log.prepare()
+        if migrated and "base_url" not in given.model_fields_set:
+            house.settings = _with_served_address(house)
         yield house
     finally:
         house.log.close()
         house.engine.dispose()
+
+
+def _with_served_address(house: House) -> "Settings":
+    """Return the settings with the address that really serves the pages, where none was set."""
+    from vigie import db, heartbeat
+    from vigie.errors import UnavailableError
+
+    with suppress(UnavailableError), db.reading(house.engine) as connection:
+        if address := heartbeat.served_address(connection):
+            return house.settings.model_copy(update={"base_url": address})
+    return house.settings
 
 
 def quiet() -> None:

@@ -1,7 +1,10 @@
 """The roles, all together or one by one, and the demonstration."""
 
+import fcntl
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,10 +33,10 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from vigie.cli.supervisor import Supervisor
     from vigie.db.migrate import migrate
 
-    with opened(migrated=False, **address(host, port)) as house:
+    with opened(migrated=False, **address(host, port)) as house, only_one(house.settings):
+        supervisor = Supervisor(house, host, port)
         migrate(house.engine)
         house.log.prepare()
-        supervisor = Supervisor(house, host, port)
         until_signal(supervisor.stop)
         supervisor.start()
         supervisor.await_pages()
@@ -87,10 +90,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Show: the pages and the API. Prints a one-time link to open the pages."""
     from vigie.cli import work
 
-    with opened(migrated=False, **address(host, port)) as house:
+    with opened(migrated=False, **address(host, port)) as house, work.listen(host, port) as listening:
         stop = _started(house, metrics=False)
         say(one_time_link(house))
-        work.serve(house, stop, host, port)
+        work.serve_on(house, stop, listening)
 
 
 def health(role: str) -> None:
@@ -107,6 +110,18 @@ def health(role: str) -> None:
         if not vigie_health.is_alive(house.engine, role):
             raise UnavailableError(f"no process has done {role} in the last 30 seconds")
     say(f"{role} is alive")
+
+
+@contextmanager
+def only_one(settings: "Settings") -> Iterator[None]:
+    """Hold the lock of the data folder; say so when another `vigie up` holds it already."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.data_dir / "up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            tell(f"another `vigie up` already uses the folder {settings.data_dir}: both will share the work")
+        yield
 
 
 def one_time_link(house: "House") -> str:

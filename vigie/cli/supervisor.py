@@ -26,11 +26,13 @@ class Supervisor:
     """Runs the roles until `stop` is set."""
 
     def __init__(self, house: House, host: str, port: int) -> None:
+        """Bind the port. Raises `SettingsError` when it is taken."""
         self.stop = threading.Event()
         self._house = house
+        self._listening = work.listen(host, port)
         self._address = ("127.0.0.1" if host in {"0.0.0.0", "::"} else host, port)  # noqa: S104 # asked, not bound
         self._threads = [
-            self._keep("serve", lambda: work.serve(house, self.stop, host, port)),
+            self._keep("serve", lambda: work.serve_on(house, self.stop, self._listening)),
             self._keep("ingest", lambda: work.ingest(house, self.stop)),
             self._keep("deliver", lambda: work.deliver(house, self.stop)),
             self._keep("analyse", self._analyse),
@@ -55,6 +57,7 @@ class Supervisor:
         until = time.monotonic() + 10
         for thread in self._threads:
             thread.join(max(0.1, until - time.monotonic()))
+        self._listening.close()
 
     def _keep(self, role: str, run: Callable[[], None]) -> threading.Thread:
         def again() -> None:

@@ -1,7 +1,9 @@
 """The roles as loops: each says that it is alive, works, and stops when asked."""
 
+import errno
 import http.server
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ from sqlalchemy import Connection
 from vigie import db, health, heartbeat
 from vigie.cli.house import House
 from vigie.db.migrate import is_current
-from vigie.errors import UnavailableError
+from vigie.errors import SettingsError, UnavailableError
 from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
 
 logger = structlog.get_logger(__name__)
@@ -125,23 +127,48 @@ def make_senders(house: House) -> Mapping[str, Sender]:
     }
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to that address. Raises `SettingsError` when it is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2_048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(f"port {port} is taken: try --port {port + 1}") from error
+        raise SettingsError(f"Vigie cannot listen on {host}:{port}: {error.strerror}") from error
+
+
 def serve(house: House, stop: threading.Event, host: str, port: int) -> None:
-    """The API and the pages, until asked to stop."""
+    """Serve the API and the pages until asked to stop. Raises `SettingsError` when the port is taken."""
+    with listen(host, port) as listening:
+        serve_on(house, stop, listening)
+
+
+def serve_on(house: House, stop: threading.Event, listening: socket.socket) -> None:
+    """Serve the API and the pages on a bound socket, which stays open, until asked to stop."""
     import uvicorn
 
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(house), host=host, port=port, log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        make_app(house),
+        log_level="warning",
+        server_header=False,
+        forwarded_allow_ips=",".join(house.settings.trusted_proxies),
     )
+    server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign, unused-ignore]
-    runner = threading.Thread(target=_swallow_exit(server.run), name="uvicorn", daemon=True)
+    # uvicorn closes the socket that it is given; ours stays bound, so that nobody takes the port between two runs.
+    run = _swallow_exit(lambda: server.run(sockets=[listening.dup()]))
+    runner = threading.Thread(target=run, name="uvicorn", daemon=True)
     runner.start()
-    while not stop.is_set() and runner.is_alive():
-        with suppress(UnavailableError):
-            _beat(house, "serve")
-        stop.wait(heartbeat.EVERY.total_seconds())
-    server.should_exit = True
-    runner.join(8)
-    _end(house, "serve")
+    try:
+        while not stop.is_set() and runner.is_alive():
+            with suppress(UnavailableError):
+                _beat(house, "serve", address=house.settings.base_url)
+            stop.wait(heartbeat.EVERY.total_seconds())
+    finally:
+        server.should_exit = True
+        runner.join(8)
+        _end(house, "serve")
 
 
 def make_app(house: House):  # type: ignore[no-untyped-def] # FastAPI is imported only where pages are served
@@ -211,9 +238,9 @@ def _loop(
     _end(house, role)
 
 
-def _beat(house: House, role: str) -> None:
+def _beat(house: House, role: str, **facts: Any) -> None:
     with db.writing(house.engine) as connection:
-        heartbeat.beat(connection, role)
+        heartbeat.beat(connection, role, **facts)
 
 
 def _end(house: House, role: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    URL,
     ColumnElement,
     Connection,
     Engine,
@@ -35,6 +36,11 @@ _WRITE = "vigie_write"
 # Deadlock and serialisation failures, which a second try settles; SQLite says "locked" instead.
 _CONFLICTS = {"40001", "40P01"}
 _TRIES = 5
+_READ_ONLY = "25006"
+_PGBOUNCER_FAULTS = {
+    "unsupported startup parameter": "set ignore_startup_parameters = options in pgbouncer.ini",
+    "prepared statement": "set pool_mode = session, or max_prepared_statements (pgbouncer 1.21)",
+}
 
 T = TypeVar("T")
 
@@ -43,12 +49,21 @@ def connect(url: str) -> Engine:
     """An engine for `url`; nothing is opened yet."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
+    return _postgresql(make_url(url))
+
+
+def _postgresql(url: URL) -> Engine:
+    """Return an engine that keeps the `options` of the address beside ours."""
+    given = url.query.get("options", "")
+    given_options = " ".join(given) if isinstance(given, tuple) else given
+    options = f"{given_options} -c statement_timeout=30000 -c timezone=UTC".strip()
     return create_engine(
-        url,
+        url.difference_update_query(["options"]),
         pool_size=10,
         pool_timeout=1,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 2, "options": "-c statement_timeout=30000 -c timezone=UTC"},
+        hide_parameters=True,  # what customers wrote does not belong in a log
+        connect_args={"connect_timeout": 2, "options": options},
     )
 
 
@@ -56,7 +71,7 @@ def _sqlite(url: str) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 10}, pool_size=10, pool_timeout=1)
+    engine = create_engine(url, connect_args={"timeout": 10}, pool_size=10, pool_timeout=1, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
@@ -76,14 +91,14 @@ def _sqlite(url: str) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One write transaction: committed at the end, or rolled back. Raises `UnavailableError` in an outage."""
-    with _outage(), engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
+    with _outage(engine), engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One read transaction. Raises `UnavailableError` in an outage."""
-    with _outage(), engine.connect() as connection, connection.begin():
+    with _outage(engine), engine.connect() as connection, connection.begin():
         yield connection
 
 
@@ -114,15 +129,25 @@ def retrying(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 @contextmanager
-def _outage() -> Iterator[None]:
+def _outage(engine: Engine) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
         raise UnavailableError("the database has no free connection") from error
     except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state == _READ_ONLY:
+            engine.dispose()  # after a failover, the old connections would stay with the server that may not write
         if error.connection_invalidated or _is_outage(error):
-            raise UnavailableError(f"the database does not answer: {str(error.orig).splitlines()[0]}") from error
+            raise UnavailableError(f"the database does not answer: {_first_line(error)}") from error
         raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    """Return the database's words on one line; those of pgbouncer with what to do."""
+    line = str(error.orig).splitlines()[0]
+    hint = next((hint for fault, hint in _PGBOUNCER_FAULTS.items() if fault in line), None)
+    return f"{line} ({hint})" if hint else line
 
 
 def _is_outage(error: DBAPIError) -> bool:
@@ -130,7 +155,8 @@ def _is_outage(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         return type(error.orig).__name__ == "OperationalError"
-    return state[:2] in {"08", "53", "57", "58"}
+    is_pgbouncer_fault = state in {"42P05", "26000"}  # a prepared statement of another client's session
+    return state == _READ_ONLY or is_pgbouncer_fault or state[:2] in {"08", "53", "57", "58"}
 
 
 class _Now(FunctionElement[Any]):

@@ -165,6 +165,10 @@ mention = Table(
     Column("location_id", String(64)),
     Column("url", Text),
     Column("author", Text),
+    # The address that a customer left to be answered; shown to those who answer, and to nobody else.
+    Column("contact", Text),
+    # What a customer typed where the form asks for a wish.
+    Column("wish", Text),
     Column("title", Text),
     Column("text", Text, nullable=False),
     Column("language", String(16), nullable=False),
