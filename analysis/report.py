@@ -142,6 +142,7 @@ def facts(
     """
     sums = _between(days, period.first, period.last)
     own = own or {}
+    forms = {source["id"] for source in sources if source.get("kind") == "form"}
     public = {day: one.minus(own.get(day, Sums())) for day, one in days.items()}
     return {
         "company": firm["name"],
@@ -162,7 +163,7 @@ def facts(
         "changes": changes(themes or {}, period.last),
         "done": list(done),
         "themes": _themes(mentions),
-        "actions": actions(mentions, suggested),
+        "actions": actions(mentions, suggested, forms),
         "pride": _pride(mentions),
         "list": [*(_shown(one, late=False) for one in mentions), *(_shown(one, late=True) for one in late)],
         "sources": [
@@ -249,22 +250,23 @@ def compared(one: reputation.Comparison) -> Facts:
     return {**asdict(one), "difference": {"low": low, "high": high}}
 
 
-def actions(mentions: Sequence[Row], suggested: Collection[str] = ()) -> list[Facts]:
-    """At most three things to do, and none when nothing asks for it; no theme that was `suggested` of late."""
+def actions(mentions: Sequence[Row], suggested: Collection[str] = (), forms: Collection[str] = ()) -> list[Facts]:
+    """At most three things to do, and none when nothing asks for it; no theme that was `suggested` of late.
+
+    An answer to one of the firm's own `forms` (source ids) can be replied to only where its customer left an address.
+    """
     unanswered = [
         one
         for one in mentions
-        if one["label"] == "negative" and not one["reply"] and one["status"] == "new" and _can_be_answered(one)
+        if one["label"] == "negative"
+        and not one["reply"]
+        and one["status"] == "new"
+        and (one["source_id"] not in forms or one["contact"])
     ]
     worst = sorted(unanswered, key=lambda one: (one["rating"] if one["rating"] is not None else 2.5, one["score"]))
     found: list[Facts] = [{"kind": "theme", **theme} for theme in _complaints(mentions, suggested)[:1]]
     found += [{"kind": "reply", "mention": _shown(one, late=False)} for one in worst]
     return found[:_MOST_ACTIONS]
-
-
-def _can_be_answered(mention: Row) -> bool:
-    """Whether there is a place or an address to answer at; an anonymous answer to the firm's form has none."""
-    return any(mention.get(name) for name in ("url", "author", "platform", "contact"))
 
 
 def _complaints(mentions: Sequence[Row], suggested: Collection[str]) -> list[Facts]:
