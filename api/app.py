@@ -8,6 +8,8 @@ from fastapi import FastAPI, Request, Response
 
 from api import errors
 from api.audit import Audit
+from api.cross_site import CrossSiteGuard
+from api.docs_page import add_docs_page
 from api.idempotency import Idempotency
 from api.rate_limit import RateLimit
 from api.routes import companies, health, inbound, mentions, rules, sources, trends, webhooks
@@ -32,7 +34,7 @@ def create_app(services: Services) -> FastAPI:
         title="Vigie",
         version=__version__,
         description=_DESCRIPTION,
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name whatever host and scheme the request came by
     )
@@ -46,6 +48,8 @@ def create_app(services: Services) -> FastAPI:
     app.middleware("http")(Audit(services.engine))
     app.middleware("http")(RateLimit(services.settings.rate_limit))
     app.add_middleware(BoundedBody)
+    app.add_middleware(CrossSiteGuard, base_url=services.settings.base_url)
+    add_docs_page(app, "/api/docs")
     return app
 
 

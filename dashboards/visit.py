@@ -22,7 +22,7 @@ from vigie.errors import InvalidInputError, NotFoundError, VigieError
 from vigie.log import EventLog
 from vigie.settings import Settings
 
-COOKIE, LANGUAGE = "vigie_session", "vigie_language"
+LANGUAGE = "vigie_language"
 _KEPT = ("retry-after", "allow")  # of what a program is told, besides the status
 # Where programs ask, by whatever name they know us; they are told of errors as problems.
 FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
@@ -103,6 +103,14 @@ def _in_words(told: Callable[[Request, Any], Any]) -> Callable[[Request, Excepti
     return handle
 
 
+def cookie_name(settings: Settings) -> str:
+    """Return the name of the session's cookie.
+
+    On https it is bound to this very host (RFC 6265bis, `__Host-`), so that no sibling domain can set it.
+    """
+    return "__Host-vigie_session" if settings.base_url.startswith("https:") else "vigie_session"
+
+
 def pages_of(request: Request) -> Pages:
     pages: Pages = request.app.state.pages
     return pages
@@ -110,7 +118,7 @@ def pages_of(request: Request) -> Pages:
 
 def visitor(request: Request, pages: Annotated[Pages, Depends(pages_of)]) -> Principal:
     """Whose session this is."""
-    shown = request.cookies.get(COOKIE)
+    shown = request.cookies.get(cookie_name(pages.settings))
     with db.reading(pages.engine) as connection:
         who = access.authenticate(connection, shown, "session") if shown else None
     if who is None:

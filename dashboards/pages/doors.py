@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboards import letters
-from dashboards.visit import COOKIE, LANGUAGE, Given, Visitor, language_of, show
+from dashboards.visit import LANGUAGE, Given, Visitor, cookie_name, language_of, show
 from vigie import access, db, people
 from vigie.access import SESSION_LIFE
 from vigie.settings import Settings
@@ -54,11 +54,12 @@ def sign_in_by_code(
 @router.post("/sign-out")
 def sign_out(request: Request, given: Given, who: Visitor, everywhere: Annotated[bool, Form()] = False) -> Response:
     with db.writing(given.engine) as connection:
-        access.end_session(connection, request.cookies[COOKIE])
+        access.end_session(connection, request.cookies[cookie_name(given.settings)])
         if everywhere and who.person_id:
             access.end_sessions(connection, who.person_id)
     answer = RedirectResponse("/", 303)
-    answer.delete_cookie(COOKIE)
+    is_https = given.settings.base_url.startswith("https:")
+    answer.delete_cookie(cookie_name(given.settings), secure=is_https, httponly=True, samesite="lax")
     return answer
 
 
@@ -72,7 +73,7 @@ def speak(language: Annotated[Literal["fr", "en"], Form()]) -> Response:
 def _inside(session: str, settings: Settings) -> Response:
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
-        COOKIE,
+        cookie_name(settings),
         session,
         max_age=int(SESSION_LIFE.total_seconds()),
         httponly=True,

@@ -218,6 +218,7 @@ def test_a_bug_tells_nothing_of_us(app, house, firm, monkeypatch):
 
 
 def test_health_readiness_and_metrics(client, house, firm):
+    # the client's key is of the whole installation
     assert client.get("/health").json() == {"status": "alive"}
     assert client.get("/ready").json()["ready"] is True
     push(client, firm, GOOD)
@@ -238,7 +239,8 @@ def test_not_ready_says_why(tmp_path, house, monkeypatch):
     from vigie import health
 
     monkeypatch.setattr(health, "is_current", lambda engine: False)
-    answer = TestClient(work.make_app(house), base_url="http://127.0.0.1").get("/ready")
+    here = TestClient(work.make_app(house), base_url="http://127.0.0.1", client=("127.0.0.1", 5_000))
+    answer = here.get("/ready")
     assert answer.status_code == 503
     assert "vigie migrate" in answer.json()["why"]
 
