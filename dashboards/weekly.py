@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select
 from analysis import endpoints, markers, queries, report
 from analysis.report import Facts, Month, Period, Week
 from dashboards import i18n, subscription
+from dashboards.mailer import default_sender
 from vigie import clock, companies, db, due, ids, outbox
 from vigie.db.tables import mention, reported, source
 from vigie.db.tables import report as report_table
@@ -54,6 +55,14 @@ def _send_due(engine: Engine, settings: Settings, timer: due.Timer) -> None:
             send(engine, settings, firm, period)
     with db.writing(engine) as connection:
         due.finish(connection, timer, again_at=companies.next_report(connection, firm) if firm else None)
+
+
+def send_again(engine: Engine, firm: Mapping[str, Any], period: Period) -> int:
+    """Send that period's mails once more to whoever they could not be delivered to; how many that is."""
+    with db.writing(engine) as connection:
+        recipients = companies.recipients(connection, firm["id"])
+        event_ids = {_event_id(firm["id"], period, who["edition"], who["email"]) for who in recipients}
+        return outbox.resend_failed(connection, outbox.MAIL, event_ids)
 
 
 def send(engine: Engine, settings: Settings, firm: Mapping[str, Any], period: Period) -> int:
@@ -158,12 +167,16 @@ def page_of(settings: Settings, company_id: str) -> str | None:
 
 def sender(settings: Settings) -> str:
     """Who the mails come from."""
-    return settings.mail_from or "Vigie <vigie@localhost>"
+    return default_sender(settings)
+
+
+def _event_id(company_id: str, period: Period, edition: str, email: str) -> str:
+    return ids.derived("report", company_id, edition, period.name, email)
 
 
 def _delivery(settings: Settings, firm: Mapping[str, Any], period: Period, who: RowMapping, facts: Facts) -> Delivery:
     edition = who["edition"]
-    event_id = ids.derived("report", firm["id"], edition, period.name, who["email"])
+    event_id = _event_id(firm["id"], period, edition, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
     page = page_of(settings, firm["id"])
     if edition == OWNER and endpoints.is_medical(firm["sector"]):

@@ -1,5 +1,6 @@
 """Totals that outlive a process, for `/metrics` and `doctor`."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -8,6 +9,7 @@ from vigie import clock, db
 from vigie.db.tables import counter
 
 DROPPED_MENTIONS = "dropped_mentions"
+ROLE_RESTARTS = "role_restarts"
 UNREADABLE_ITEMS = "unreadable_items"  # mails and entries of strangers, skipped one by one
 
 
@@ -27,6 +29,12 @@ def read(connection: Connection, name: str) -> int:
     """Return the total since the installation began."""
     query = select(counter.c.total).where(counter.c.name == name)
     return connection.scalar(query) or 0
+
+
+def changed_at(connection: Connection, name: str) -> datetime | None:
+    """Return when the total last grew; None when it never did."""
+    moment: datetime | None = connection.scalar(select(counter.c.changed_at).where(counter.c.name == name))
+    return moment
 
 
 def _sum_totals(table: Table, excluded: Any) -> dict[str, Any]:

@@ -165,6 +165,33 @@ def send_due(engine: Engine, senders: Mapping[str, Sender]) -> int:
     return len(claimed)
 
 
+def undeliverable(connection: Connection, since: datetime) -> dict[str, tuple[int, str]]:
+    """Return, by kind, how many deliveries failed for good since then, and the last error."""
+    failed = select(outbox.c.kind, outbox.c.error).where(outbox.c.state == "failed", outbox.c.settled_at >= since)
+    found: dict[str, tuple[int, str]] = {}
+    for kind, error in connection.execute(failed.order_by(outbox.c.settled_at)):
+        count, _ = found.get(kind, (0, ""))
+        found[kind] = count + 1, error or ""
+    return found
+
+
+def delayed(connection: Connection, kind: str) -> tuple[int, str]:
+    """Return how many deliveries of a kind wait after a failed attempt, and the last error."""
+    waiting = select(outbox.c.error).where(
+        outbox.c.kind == kind, outbox.c.state == "waiting", outbox.c.error.is_not(None)
+    )
+    errors = connection.scalars(waiting.order_by(outbox.c.due_at)).all()
+    return len(errors), errors[-1] if errors else ""
+
+
+def resend_failed(connection: Connection, kind: str, event_ids: Collection[str] | None = None) -> int:
+    """Send what failed once more, from the first attempt on; of those events, or all. How many there were."""
+    query = select(outbox.c.id).where(outbox.c.kind == kind, outbox.c.state == "failed", outbox.c.body != b"")
+    if event_ids is not None:
+        query = query.where(outbox.c.event_id.in_(event_ids))
+    return again(connection, connection.scalars(query).all())
+
+
 def again(connection: Connection, ids_: Collection[str]) -> int:
     """Send these once more, from the first attempt on; how many there were."""
     fresh = {"state": "waiting", "due_at": clock.now(), "attempts": 0, "error": None, "settled_at": None}

@@ -142,12 +142,25 @@ def load(**overrides: Any) -> Settings:
         if scheme not in allowed:
             raise SettingsError(f"VIGIE_{name.upper()}: {scheme or 'it'}:// is not one of {', '.join(allowed[1:])}")
     _check_base_url(settings.base_url)
+    _check_smtp_url(settings.smtp_url)
     for entry in settings.trusted_proxies:
         try:
             ipaddress.ip_network(entry, strict=False)
         except ValueError as error:
             raise SettingsError(f"VIGIE_TRUSTED_PROXIES: {entry!r} is neither an address nor a CIDR") from error
     return settings
+
+
+def _check_smtp_url(smtp_url: str | None) -> None:
+    if smtp_url is None:
+        return
+    try:
+        parts = urlsplit(smtp_url)
+        is_usable = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError("VIGIE_SMTP_URL: it is written smtp://user:password@host:587, or smtps://…")
 
 
 def _check_base_url(base_url: str) -> None:

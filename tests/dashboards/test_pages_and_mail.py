@@ -303,7 +303,7 @@ def test_a_mail_goes_through_a_real_server(smtp, house, firm):
     _, mail = mail_of(house, firm)
     wire = weekly.message(mail, sender="Vigie <vigie@example.fr>", recipient="marie@example.fr", message_id="abc")
     sender = SmtpSender(url)
-    sender.check()
+    sender.check("Vigie <vigie@example.fr>")
     delivery = Delivery("1", "mail", None, "marie@example.fr", "abc", wire.as_bytes())
     sender.send(delivery)
     ((recipients, content),) = inbox.mails
@@ -325,7 +325,7 @@ def test_a_password_is_never_sent_in_clear(smtp):
     from dashboards.mailer import SmtpSender
 
     with pytest.raises(DeliveryError, match="no encryption"):
-        SmtpSender(smtp[1].replace("//", "//marie:geheim@")).check()
+        SmtpSender(smtp[1].replace("//", "//marie:geheim@")).check("vigie@example.fr")
 
 
 def test_no_mail_leaves_with_links_to_this_machine_only(house):

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from vigie.cli import companies, hosting, operations, roles, rules, sources, stores, texts, users, webhooks
+from vigie.cli import companies, doctor, hosting, operations, roles, rules, sources, stores, texts, users, webhooks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Listen to what customers say: reviews and mentions, collected, understood, shown, alerted and mailed.",
 )
-for part in (roles, companies, users, sources, rules, webhooks, operations, stores, hosting, texts):
+for part in (roles, companies, users, sources, rules, webhooks, operations, doctor, stores, hosting, texts):
     part.add_to(app)
 
 

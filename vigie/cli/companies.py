@@ -247,6 +247,7 @@ def report(
             raise InvalidInputError(str(error)) from error
         if send:
             count = weekly.send(house.engine, house.settings, firm, meant)
+            count += weekly.send_again(house.engine, firm, meant)
             say(f"{count} mails handed over; `vigie deliver` sends them")
             return
         with db.reading(house.engine) as connection:

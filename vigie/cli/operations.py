@@ -1,4 +1,4 @@
-"""What a host needs: migrations, keys, dead letters, a doctor."""
+"""What a host needs: migrations, keys, dead letters."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vigie.cli.companies import AsJson
-from vigie.cli.house import House, listed, opened, say, tell
+from vigie.cli.house import listed, opened, say, tell
 
 token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
 deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
@@ -14,7 +14,6 @@ deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
-    app.command()(doctor)
     app.command()(reread)
     app.add_typer(token, name="token")
     app.add_typer(deadletters, name="deadletters")
@@ -134,76 +133,6 @@ def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; al
 
     with opened() as house:
         say(f"{letters.replay(house.engine, house.log, letter or [])} records put back")
-
-
-def doctor() -> None:
-    """Check settings, database, log, positions, mail server, and that rollups equal a recount."""
-    from vigie.errors import VigieError
-
-    failed = 0
-    with opened(migrated=False) as house:
-        for name, (value, _) in house.settings.described().items():
-            tell(f"{name} = {value}")
-        for check in (_database, _log, _mail, _rollups):
-            try:
-                say(f"ok      {check(house)}")
-            except Exception as error:  # the doctor reports whatever is wrong
-                failed += 1
-                say(f"FAILED  {str(error).splitlines()[0]}")
-    if failed:
-        raise VigieError(f"{failed} of 4 checks failed")
-
-
-def _database(house: House) -> str:
-    from vigie.db.migrate import HEAD, is_current
-    from vigie.errors import SettingsError
-
-    if not is_current(house.engine):
-        raise SettingsError("the database is not migrated: run `vigie migrate`")
-    return f"the database answers and is at {HEAD}"
-
-
-def _log(house: House) -> str:
-    from sqlalchemy import select
-
-    from vigie import db
-    from vigie.db.tables import consumer_offset
-    from vigie.errors import PositionError
-    from vigie.log import PARTITIONS, TOPICS, Partition
-
-    ends = {source: end for topic in TOPICS for source, end in house.log.ends(topic).items()}
-    if len(ends) != PARTITIONS * len(TOPICS):
-        raise PositionError(f"the topics have {len(ends)} partitions, not {PARTITIONS} each: they may not be changed")
-    with db.reading(house.engine) as connection:
-        for row in connection.execute(select(consumer_offset)):
-            beginning, end = ends[Partition(row.topic, row.partition)]
-            if row.next_offset > end:
-                raise PositionError(f"{row.topic}/{row.partition}: stored {row.next_offset}, the log ends at {end}")
-            if row.next_offset < beginning:
-                raise PositionError(f"{row.topic}/{row.partition}: {beginning - row.next_offset} records are gone")
-    return "the log answers, and every position lies within it"
-
-
-def _mail(house: House) -> str:
-    from dashboards.mailer import SmtpSender
-
-    if not house.settings.smtp_url:
-        return f"mails are written to {house.settings.outbox_dir} (VIGIE_SMTP_URL is not set)"
-    SmtpSender(house.settings.smtp_url).check()
-    return "the mail server answers"
-
-
-def _rollups(house: House) -> str:
-    from analysis import store
-    from vigie import db
-    from vigie.errors import VigieError
-
-    with db.reading(house.engine) as connection:
-        kept, counted = store.recount(connection)
-    if kept != counted:
-        wrong = sum(kept.get(key) != counted.get(key) for key in kept.keys() | counted.keys())
-        raise VigieError(f"{wrong} rollups differ from a recount of the mentions")
-    return f"{len(kept)} rollups equal a recount of the mentions"
 
 
 def _told(value: object) -> object:

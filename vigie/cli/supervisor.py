@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from vigie import counters, db
 from vigie.cli import work
 from vigie.cli.house import House
+from vigie.errors import VigieError
 
 logger = structlog.get_logger(__name__)
 
@@ -73,9 +77,14 @@ class Supervisor:
                 failures = 0 if time.monotonic() - started > _STEADY else failures + 1
                 wait = _BACK_OFF[min(failures, len(_BACK_OFF)) - 1] if failures else 0.0
                 logger.warning("worker_starts_again", role=role, wait=wait)
+                self._count_restart()
                 self.stop.wait(wait)
 
         return threading.Thread(target=again, name=role, daemon=True)
+
+    def _count_restart(self) -> None:
+        with suppress(VigieError, SQLAlchemyError), db.writing(self._house.engine) as connection:
+            counters.add(connection, counters.ROLE_RESTARTS, 1)
 
     def _analyse(self) -> None:
         settings = self._house.settings
