@@ -1,7 +1,7 @@
 """The parser child: reads items on standard input, writes what they hold as JSON lines on standard output.
 
-Started as `python -m ingest.parsing.child TASKS MEMORY`, where TASKS is a module with a dict `TASKS` and MEMORY the most
-bytes of data that the process may hold. It ends when its standard input does.
+Started as `python -m ingest.parsing.child TASKS MEMORY`: TASKS is a module with a dict `TASKS`, MEMORY the most bytes
+of data that the process may hold. It ends when its standard input does.
 """
 
 import dataclasses

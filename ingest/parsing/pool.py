@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -56,17 +57,19 @@ class ParserPool:
         idle_seconds: float = IDLE_SECONDS,
         items_per_child: int = ITEMS_PER_CHILD,
         max_data_bytes: int = MAX_DATA_BYTES,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", "ingest.parsing.child", tasks, str(max_data_bytes)]
+        # Secrets stay with the parent.
+        self._environment = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES}
+        self._environment |= environment or {}
         self._idle_seconds, self._items_per_child = idle_seconds, items_per_child
         self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[_Child] = []
         self._reaper: threading.Timer | None = None
 
-    def run(
-        self, task: str, body: bytes | BinaryIO, arguments: Mapping[str, object], *, seconds: float
-    ) -> list[Part]:
+    def run(self, task: str, body: bytes | BinaryIO, arguments: Mapping[str, object], *, seconds: float) -> list[Part]:
         """Return the parts that `task` finds in `body`.
 
         Raises `ParserError` when there is no answer, and the `InvalidInputError` or `SourceError` of the task.
@@ -108,7 +111,7 @@ class ParserPool:
                     return child
                 child.kill()
         try:
-            return _Child(self._command)
+            return _Child(self._command, self._environment)
         except OSError as error:  # this process has no file descriptor or memory left
             raise ParserError("busy") from error
 
@@ -143,14 +146,14 @@ class ParserPool:
 class _Child:
     """One child process. Used by one thread at a time."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         # A session of its own: Ctrl-C is for the parent, whose end closes the child's standard input.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 # our own interpreter and module
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES},
+            env=environment,
             start_new_session=True,
         )
         assert self._process.stdin
@@ -183,11 +186,9 @@ class _Child:
 
     def end(self) -> None:
         """Let it end by itself, or kill it."""
-        try:
+        with suppress(OSError, subprocess.TimeoutExpired):
             self._input.close()
             self._process.wait(1)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self.kill()
 
     def kill(self) -> None:
@@ -195,10 +196,8 @@ class _Child:
         self._process.kill()
         self._process.wait()
         for pipe in (self._input, self._output):
-            try:
+            with suppress(OSError):  # what was left to write has no reader
                 pipe.close()
-            except OSError:  # what was left to write has no reader
-                pass
 
     def _expire(self) -> None:
         self._has_expired = True

@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from analysis import queries
 from analysis.report import Week
 from dashboards import weekly
+from ingest import parsing
 from ingest.imports import import_file
 from ingest.mail.letter import opened
 from ingest.mail.proof import is_proven
 from ingest.mail.receive import review_of
+from ingest.parsing.pool import ParserPool
 from tests.pipeline import analyse
 from vigie import clock, db
 
@@ -281,8 +283,12 @@ def week_of(house, firm):
 
 
 def test_a_dropped_mail_reaches_the_alert_and_the_weekly_mail_and_a_forged_one_changes_nothing(
-    house, firm, tmp_path, signing
+    house, firm, tmp_path, signing, monkeypatch
 ):
+    # The child that reads the mails asks the test's name server as well.
+    environment = {"TEST_NAME_SERVER_PORT": str(dns.resolver.default_resolver.port)}
+    pool = ParserPool(tasks="tests.ingest.parser_tasks", environment=environment)
+    monkeypatch.setattr(parsing, "shared_pool", lambda: pool)
     sender, subject, _, _ = SAMPLES["trustpilot"]
     raw = signed(signing, mail(sender, subject, body_of("1 étoile", "Attente horrible, accueil détestable, à fuir.")))
     (tmp_path / "vrai.eml").write_bytes(raw)

@@ -129,8 +129,12 @@ def serve(house: House, stop: threading.Event, host: str, port: int) -> None:
     """The API and the pages, until asked to stop."""
     import uvicorn
 
+    from api.limits import SERVER_OPTIONS
+
     server = uvicorn.Server(
-        uvicorn.Config(make_app(house), host=host, port=port, log_level="warning", server_header=False)
+        uvicorn.Config(
+            make_app(house), host=host, port=port, log_level="warning", server_header=False, **SERVER_OPTIONS
+        )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign, unused-ignore]
     runner = threading.Thread(target=_swallow_exit(server.run), name="uvicorn", daemon=True)
