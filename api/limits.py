@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import h11
 from sqlalchemy import Engine
@@ -188,7 +188,8 @@ class BoundedConnection(h11.Connection):
 class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, with a deadline for a request's headers."""
 
-    _waiting: "OrderedDict[BoundedProtocol, asyncio.TimerHandle]" = OrderedDict()
+    # Of all connections of the process, the oldest first.
+    _waiting: "ClassVar[OrderedDict[BoundedProtocol, asyncio.TimerHandle]]" = OrderedDict()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -1,8 +1,8 @@
 """HTML into a tree, where that ends in good time.
 
 An element that is opened inside a hundred thousand others costs the parser a walk through all of them, and an attribute
-a comparison with all others of its tag: markup is measured before it is parsed. Elements that a browser closes by itself
-(`<p>`, `<li>`) do not nest.
+a comparison with all others of its tag: markup is measured before it is parsed. Elements that a browser closes by
+itself (`<p>`, `<li>`) do not nest.
 """
 
 import re

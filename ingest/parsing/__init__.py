@@ -12,6 +12,8 @@ from ingest.parsing.pool import ParserError, ParserPool
 from vigie import settings
 from vigie.errors import InvalidInputError, SourceError
 
+__all__ = ["PageContent", "ParserError", "ParserPool", "read_file", "read_page", "review_of", "shared_pool"]
+
 ITEM_SECONDS, FILE_SECONDS = 20.0, 60.0
 
 

@@ -98,16 +98,22 @@ def workbook(row_count):
 
 
 def with_part(body, name, part):
-    """Return the workbook with one of its parts replaced."""
+    """Return the workbook with one of its parts replaced or added."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(body)) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
         for entry in source.namelist():
-            target.writestr(entry, part if entry == name else source.read(entry))
+            if entry != name:
+                target.writestr(entry, source.read(entry).replace(b"</Types>", STRINGS_TYPE + b"</Types>"))
+        target.writestr(name, part)
     return file.getvalue()
 
 
 STYLES = (
     '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs>%s</cellXfs></styleSheet>'
+)
+STRINGS_TYPE = (
+    b'<Override PartName="/xl/sharedStrings.xml" ContentType='
+    b'"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/>'
 )
 STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">%s</sst>'
 BOMBS = {

@@ -92,7 +92,12 @@ def test_a_child_ends_when_it_is_idle_and_when_it_has_parsed_enough():
 
 def test_a_slow_item_holds_others_up_no_longer_than_its_deadline(pool):
     pid_of(pool)
-    slow = threading.Thread(target=lambda: pytest.raises(ParserError, pool.run, "loop", b"", {}, seconds=2.0))
+
+    def run_slow_item():
+        with pytest.raises(ParserError):
+            pool.run("loop", b"", {}, seconds=2.0)
+
+    slow = threading.Thread(target=run_slow_item)
     slow.start()
     wait_until(lambda: not pool.pids())
     started = time.monotonic()
