@@ -189,7 +189,7 @@ class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, with a deadline for a request's headers."""
 
     # Of all connections of the process, the oldest first.
-    _waiting: "ClassVar[OrderedDict[BoundedProtocol, asyncio.TimerHandle]]" = OrderedDict()
+    _waiting: ClassVar["OrderedDict[BoundedProtocol, asyncio.TimerHandle]"] = OrderedDict()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
