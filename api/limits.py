@@ -1,7 +1,7 @@
 """Limits of what a client may send: how much, how long it may take, and how many may be sending at once.
 
-A client that sends half a request and waits costs a connection and memory. Each limit here ends with an answer (408, 413,
-503) or a closed connection, and leaves room for the other clients.
+A client that sends half a request and waits costs a connection and memory. Each limit here ends with an answer (408,
+413, 503) or a closed connection, and leaves room for the other clients.
 """
 
 import asyncio

@@ -28,7 +28,10 @@ IDLE_SECONDS, ITEMS_PER_CHILD = 60.0, 500
 MAX_WAIT_SECONDS = 180.0  # for a child that is free
 MAX_DATA_BYTES = 200_000_000  # of a child, besides its program: 230 MB in all
 _MAX_ANSWER_BYTES = 150_000_000
-_KEPT_VARIABLES = {"PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LANG", "LC_ALL", "LC_CTYPE", "TZ"}
+# What an interpreter needs to start and to find its packages.
+_KEPT_VARIABLES = frozenset(
+    "PATH HOME LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PYTHONUSERBASE VIRTUAL_ENV LANG LC_ALL LC_CTYPE TZ".split()
+)
 
 Reason = Literal["time", "memory", "crash", "unreadable", "busy"]
 Part = Found | BadRow | FileSummary | PageContent
