@@ -44,12 +44,12 @@ def read_file(body: bytes | BinaryIO, how: How, kind: str | None = None) -> Read
     return result
 
 
-def review_of(raw: bytes, trusted: Collection[str] = (), ours: Collection[str] = ()) -> Found | None:
+def review_of(raw: bytes, trusted: Collection[str] = (), recipients: Collection[str] = ()) -> Found | None:
     """Return the review that a platform's mail tells of, as `ingest.mail.receive.review_of` does.
 
     Raises `SourceError` for a mail that cannot be read.
     """
-    arguments = {"trusted": sorted(trusted), "recipients": sorted(ours)}
+    arguments = {"trusted": sorted(trusted), "recipients": sorted(recipients)}
     try:
         parts = shared_pool().run("mail", raw, arguments, seconds=ITEM_SECONDS)
     except ParserError as error:

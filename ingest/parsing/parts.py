@@ -8,7 +8,7 @@ from ingest.source import Aggregate
 
 @dataclass(frozen=True, slots=True)
 class FileSummary:
-    """How a file was read: the column of each field, and the hash of its header."""
+    """The column of each field of a file, and the hash of its header."""
 
     columns: dict[str, str]
     shape: str | None
@@ -16,7 +16,7 @@ class FileSummary:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """What a web page holds. `findings` is None unless they were asked for."""
+    """The content of a web page. `findings` is None unless they were asked for."""
 
     title: str
     reviews: tuple[Found, ...]

@@ -203,7 +203,7 @@ class _Child:
                 pipe.close()
 
     def _expire(self) -> None:
-        self._has_expired = True
+        self._has_expired = self.is_spent = True
         self._process.kill()
 
     def _send(self, task: str, body: bytes | BinaryIO, arguments: Mapping[str, object], seconds: float) -> None:
