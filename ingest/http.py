@@ -23,6 +23,7 @@ from vigie.errors import SourceError
 
 USER_AGENT = f"Vigie/{__version__} (customer listening for small firms)"
 MOST_BYTES = 10_000_000  # decompressed
+_FREE_BYTES, _MAX_RATIO = 1_000_000, 200  # what may be unpacked of any answer, and for each byte sent beyond that
 _TIMEOUT = httpx2.Timeout(15, connect=10)
 _WHOLE = 30.0  # seconds, for everything that one fetch takes
 _MOST_REDIRECTS = 5
@@ -263,6 +264,8 @@ def _bounded(response: httpx2.Response, until: float) -> bytes:
         size += len(part)
         if size > MOST_BYTES:
             raise SourceError(f"its answer is larger than {MOST_BYTES // 1_000_000} MB")
+        if size > _FREE_BYTES and size > _MAX_RATIO * response.num_bytes_downloaded:
+            raise SourceError("its answer is broken: it unpacks to far more than it sends")
         if time.monotonic() > until:
             raise SourceError("its answer takes longer than 30 seconds")
         parts.append(part)

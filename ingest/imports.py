@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping
 
-from ingest import files, sources_store
+from ingest import parsing, sources_store
 from ingest.collect import Intake, Parcel
-from ingest.files.table import BadRow, How
+from ingest.files.table import BadRow, How, Read
 from ingest.found import mentions
 from vigie import db
 from vigie.errors import InvalidInputError
@@ -49,7 +49,7 @@ def import_file(
     """
     with db.reading(engine) as connection:
         learnt = sources_store.mappings(connection, firm["id"])
-    read = files.read(_bytes(path), How(firm["timezone"], mapping or {}, learnt), kind)
+    read = _parsed(path, How(firm["timezone"], mapping or {}, learnt), kind)
     with db.writing(engine) as connection:
         if mapping and read.shape:
             sources_store.learn_mapping(connection, firm["id"], read.shape, mapping)
@@ -70,10 +70,12 @@ def import_file(
     return Imported(len(found), read.bad, read.columns)
 
 
-def _bytes(path: Path) -> bytes:
+def _parsed(path: Path, how: How, kind: str | None) -> Read:
+    """Return the content of a file; raises `InvalidInputError`."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidInputError(f"{path.name} is larger than {_MOST_BYTES // 1_000_000} MB: cut it in parts")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if path.stat().st_size > _MOST_BYTES:
+                raise InvalidInputError(f"{path.name} is larger than {_MOST_BYTES // 1_000_000} MB: cut it in parts")
+            return parsing.read_file(file, how, kind)
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         None, description="host:port on which a role without pages answers /metrics and /health"
     )
     rate_limit: int = Field(12_000, ge=1, description="requests of the API a minute, for each key and process")
+    parsers: int = Field(1, ge=1, le=16, description="child processes that parse mails, pages and files")
     sentiment_engine: str = Field(
         "learned",
         pattern=r"^(learned|lexicon|published|onnx:.+)$",

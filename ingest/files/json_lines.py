@@ -2,50 +2,75 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 from ingest.files import table
+from ingest.files.bounds import bounded_rows
 from ingest.files.table import BadRow, How, Read
 from vigie.errors import InvalidInputError
 
-_MOST_COLUMNS = 200
+Line = tuple[int, Any]
+
+_MAX_COLUMNS = 200
 
 
 def read(body: bytes, how: How) -> Read:
-    """Read JSON lines; raises `InvalidInputError` when they cannot be used as a whole."""
-    bad: list[BadRow] = []
-    objects = list(_objects(body, bad))
-    names = list(dict.fromkeys(name for _, one in objects for name in one))[:_MOST_COLUMNS]
-    if not objects:
-        raise InvalidInputError(bad[0].reason if bad else "the file is empty")
-    rows = ((line, [_cell(one.get(name)) for name in names]) for line, one in objects)
-    result = table.read(names, rows, how)
-    result.bad = sorted([*result.bad, *bad], key=lambda row: row.line)
+    """Return the mentions of JSON lines; raises `InvalidInputError` when they cannot be used as a whole."""
+    columns: dict[str, int] = {}
+    rows: list[table.Row] = []
+    bad_rows: list[BadRow] = []
+    for line, value in bounded_rows(_values(body, bad_rows)):
+        if isinstance(value, dict):
+            rows.append((line, _row(value, columns)))
+        else:
+            bad_rows.append(BadRow(line, "it is no JSON object"))
+    if not rows:
+        raise InvalidInputError(bad_rows[0].reason if bad_rows else "the file is empty")
+    result = table.read(list(columns), _emptied(rows), how)
+    result.bad = sorted([*result.bad, *bad_rows], key=lambda row: row.line)
     return result
 
 
-def _objects(body: bytes, bad: list[BadRow]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _row(value: dict[str, Any], columns: dict[str, int]) -> list[str]:
+    """Return the object's cells in the order of `columns`, to which new keys are added."""
+    for name in value:
+        if name not in columns and len(columns) < _MAX_COLUMNS:
+            columns[name] = len(columns)
+    return [_cell(value.get(name)) for name in columns]
+
+
+def _emptied(rows: list[table.Row]) -> Iterator[table.Row]:
+    """Yield `rows` and forget each, so that a file is in memory once."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
+def _values(body: bytes, bad_rows: list[BadRow]) -> Iterator[Line]:
+    """Yield each value with its line; a line that is no JSON goes to `bad_rows`."""
+    if body.removeprefix(b"\xef\xbb\xbf")[:1_000].lstrip()[:1] == b"[":
+        yield from enumerate(_parsed(_text(body)), start=1)
+        return
+    for line, piece in enumerate(BytesIO(body), start=1):
+        text = _text(piece)
+        if not text.strip():
+            continue
+        try:
+            value = _parsed(text)
+        except InvalidInputError as error:
+            bad_rows.append(BadRow(line, str(error)))
+            if len(bad_rows) > table.MAX_BAD_ROWS:
+                raise
+        else:
+            yield line, value
+
+
+def _text(piece: bytes) -> str:
     try:
-        text = body.decode("utf-8-sig")
+        return piece.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInputError("the file is no UTF-8: JSON always is") from error
-    if text.lstrip()[:1] == "[":
-        for line, one in enumerate(_parsed(text), start=1):
-            yield from _kept(line, one, bad)
-        return
-    for line, piece in enumerate(text.split("\n"), start=1):
-        if piece.strip():
-            try:
-                yield from _kept(line, _parsed(piece), bad)
-            except InvalidInputError as error:
-                bad.append(BadRow(line, str(error)))
-
-
-def _kept(line: int, one: Any, bad: list[BadRow]) -> Iterator[tuple[int, dict[str, Any]]]:
-    if isinstance(one, dict):
-        yield line, one
-    else:
-        bad.append(BadRow(line, "it is no JSON object"))
 
 
 def _parsed(text: str) -> Any:
@@ -55,7 +80,7 @@ def _parsed(text: str) -> Any:
         raise InvalidInputError(f"it is no JSON: {str(error)[:100]}") from error
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None or isinstance(value, dict | list):
         return ""
     return value if isinstance(value, str) else json.dumps(value)

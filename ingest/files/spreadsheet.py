@@ -1,5 +1,10 @@
-"""XLSX: the first sheet that holds a header with a text or a rating."""
+"""XLSX: the first sheet that holds a header with a text or a rating.
 
+openpyxl builds strings and styles whole, 100 times as large as they are in the file, so each part is measured first.
+Sheets are read as a stream.
+"""
+
+import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from io import BytesIO
@@ -8,46 +13,68 @@ from typing import Any
 import openpyxl
 
 from ingest.files import table
-from ingest.files.bounds import opened_zip
+from ingest.files.bounds import bounded_rows, opened_zip
 from ingest.files.table import How
 from vigie.errors import InvalidInputError
 
-_MOST_ROWS, _MOST_COLUMNS = 200_000, 200
+_MAX_COLUMNS = 200
+_MAX_CELLS = 2_000_000  # that hold something
+_MAX_STYLES_BYTES, _MAX_PART_BYTES, _MAX_SHEET_BYTES = 1_000_000, 20_000_000, 60_000_000
 
 
 def read(body: bytes, how: How) -> table.Read:
-    """Read a spreadsheet; raises `InvalidInputError` when it cannot be used as a whole."""
-    opened_zip(body).close()
+    """Return the mentions of a spreadsheet; raises `InvalidInputError` when it cannot be used as a whole."""
+    with opened_zip(body) as archive:
+        _check_parts(archive)
     try:
         book = openpyxl.load_workbook(BytesIO(body), read_only=True, data_only=True, keep_links=False)
-        problem: InvalidInputError | None = None
-        for sheet in book.worksheets:
-            rows = _rows(sheet)
-            header = next(rows, None)
-            if header is None:
-                continue
-            try:
-                return table.read(header[1], rows, how)
-            except InvalidInputError as error:
-                problem = problem or error
-    except InvalidInputError:
+        return _read_sheets(book, how)
+    except (InvalidInputError, MemoryError):
         raise
     except Exception as error:  # a stranger's archive raises what openpyxl did not foresee
         raise InvalidInputError(f"the spreadsheet cannot be read ({type(error).__name__}): save it again") from error
+
+
+def _check_parts(archive: zipfile.ZipFile) -> None:
+    """Raise `InvalidInputError` for a part that is too large to build."""
+    for entry in archive.infolist():
+        name = entry.filename.lower()
+        if "style" in name or "theme" in name:
+            limit = _MAX_STYLES_BYTES
+        else:
+            limit = _MAX_SHEET_BYTES if "worksheets/" in name else _MAX_PART_BYTES
+        if entry.file_size > limit:
+            raise InvalidInputError(f"{entry.filename[:100]} is larger than {limit // 1_000_000} MB")
+
+
+def _read_sheets(book: Any, how: How) -> table.Read:
+    problem: InvalidInputError | None = None
+    for sheet in book.worksheets:
+        rows = _rows(sheet)
+        header = next(rows, None)
+        if header is None:
+            continue
+        try:
+            return table.read(header[1], rows, how)
+        except InvalidInputError as error:
+            problem = problem or error
     raise problem or InvalidInputError("the spreadsheet is empty")
 
 
-def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold something, each with its number."""
-    for line, row in enumerate(sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS), start=1):
-        if line > _MOST_ROWS:
-            return
+def _rows(sheet: Any) -> Iterator[table.Row]:
+    """Yield the rows that hold something, each with its number."""
+    cell_count = 0
+    rows = sheet.iter_rows(values_only=True, max_col=_MAX_COLUMNS)
+    for line, row in enumerate(bounded_rows(rows), start=1):
         cells = [_text(value) for value in row]
+        cell_count += sum(map(bool, cells))
+        if cell_count > _MAX_CELLS:
+            raise InvalidInputError(f"the file has more than {_MAX_CELLS} cells: cut it in parts")
         if any(cells):
             yield line, cells
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():

@@ -1,6 +1,6 @@
 """A table of reviews: the usual French and English headers are recognised, dates as people write them.
 
-A row that cannot be used is told with its line and why; the others count.
+A row that cannot be used is reported with its line and why; the others count.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,14 +9,16 @@ from datetime import datetime
 
 from ingest import moments
 from ingest.clean import plain, repaired, text_of
+from ingest.files.bounds import bounded_rows
 from ingest.files.columns import TEXTS, UnknownColumnsError, folded, recognised, scale_of
 from ingest.found import Found
 from ingest.rating import on_five
 from vigie import clock, ids
 
-_SHOWN = 3  # rows, where somebody must say which column is which
-_TITLES = 10  # rows that may stand above a header
-_MANY = 0.2  # of a column's ratings: one slip of the keyboard must not change the scale of a table
+MAX_BAD_ROWS = 1_000  # that a file may have before it is refused as a whole
+_SAMPLE_ROWS = 3  # where somebody must say which column is which
+_MAX_TITLE_ROWS = 10  # that may stand above a header
+_LARGE_SHARE = 0.2  # of a column's ratings: one slip of the keyboard must not change the scale of a table
 # What a spreadsheet takes for a formula at the beginning of a cell.
 FORMULA = "=+-@\t\r"
 
@@ -27,8 +29,8 @@ Row = tuple[int, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a file is to be read: the firm's time zone, which field is which column where somebody says so, and the
-    mappings of earlier files by the shape of their header."""
+    """Options of reading a file: the company's time zone, the column of each field where a person has chosen it, and
+    the mappings of earlier files by the shape of their header."""
 
     timezone: str
     mapping: Mapped = field(default_factory=dict)
@@ -45,7 +47,7 @@ class BadRow:
 
 @dataclass(slots=True)
 class Read:
-    """What a file holds: the mentions found, the rows that cannot be used, and which column was read as what."""
+    """The content of a file: its mentions, the rows that cannot be used, and the column of each field."""
 
     found: list[Found] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
@@ -53,63 +55,94 @@ class Read:
     shape: str | None = None
 
 
-def read(
-    header: Sequence[str],
-    rows: Iterable[Row],
-    how: How,
-) -> Read:
-    """Read rows (each with its line) under `header`; without a mapping, that of an earlier such file is used.
+def read(header: Sequence[str], rows: Iterable[Row], how: How) -> Read:
+    """Return the mentions of `rows` (each with its line) under `header`.
 
-    Raises `InvalidInputError` when the table as a whole cannot be used.
+    Without a mapping, that of an earlier file of the same shape is used. Raises `InvalidInputError` when the table as a
+    whole cannot be used.
     """
-    kept = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
-    header, kept = _below_its_title(header, kept)
+    filled_rows = [(line, row) for line, row in bounded_rows(rows) if any(cell.strip() for cell in row)]
+    header, filled_rows = _below_its_title(header, filled_rows)
     shape = shape_of(header)
     columns = recognised(header, how.mapping or how.learnt.get(shape, {}))
     names = {name: header[at].strip() for name, at in columns.items()}
     if not TEXTS & columns.keys():
-        raise UnknownColumnsError(header, [row for _, row in kept[:_SHOWN]], names)
-    result = Read(columns=names, shape=shape)
-    best, month_first = _scale(header, kept, columns), _is_month_first(kept, columns)
-    for line, row in kept:
+        raise UnknownColumnsError(header, [row for _, row in filled_rows[:_SAMPLE_ROWS]], names)
+    layout = _Layout(
+        len(header),
+        columns,
+        how.timezone,
+        _scale(header, filled_rows, columns),
+        _is_month_first(filled_rows, columns),
+    )
+    return _read_rows(filled_rows, layout, Read(columns=names, shape=shape))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The facts by which each row of a table is read."""
+
+    width: int
+    columns: Mapping[str, int]
+    timezone: str
+    best_rating: float
+    is_month_first: bool
+
+
+def _read_rows(rows: list[Row], layout: _Layout, result: Read) -> Read:
+    """Add each row to `result`. `rows` is emptied on the way, so that a table is in memory once."""
+    rows.reverse()
+    while rows:
+        line, row = rows.pop()
         try:
-            result.found.append(_found(row, len(header), columns, how.timezone, best, month_first))
+            result.found.append(_mention(row, layout))
         except ValueError as error:
             result.bad.append(BadRow(line, str(error)))
+        except MemoryError:
+            raise
+        except Exception:
+            result.bad.append(BadRow(line, "it cannot be read"))
     return result
 
 
 def _below_its_title(header: Sequence[str], rows: list[Row]) -> tuple[Sequence[str], list[Row]]:
-    """The header; some exports put a title of one cell above it."""
-    if sum(bool(cell.strip()) for cell in header) > 1:
+    """Return the header and the rows below it; some exports put a title of one cell above it."""
+    if _count_filled(header) > 1:
         return header, rows
-    for at, (_, row) in enumerate(rows[:_TITLES]):
-        if sum(bool(cell.strip()) for cell in row) > 1 and TEXTS & recognised(row, {}).keys():
+    for at, (_, row) in enumerate(rows[:_MAX_TITLE_ROWS]):
+        if _count_filled(row) > 1 and TEXTS & recognised(row, {}).keys():
             return row, rows[at + 1 :]
     return header, rows
 
 
+def _count_filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
+
+
 def shape_of(header: Sequence[str]) -> str:
-    """By what a header is known again, whatever the order of its columns."""
+    """Return the hash by which a header is recognised again, whatever the order of its columns."""
     return ids.derived("columns", *sorted(map(folded, header)))
 
 
 def _scale(header: Sequence[str], rows: Sequence[Row], columns: Mapping[str, int]) -> float:
-    """The best rating of the column: what its header says; ten where many ratings are above five; else five."""
+    """Return the best rating of the column: by its header; else ten where many ratings are above five; else five."""
     if "rating" not in columns:
         return 5.0
-    if said := scale_of(header[columns["rating"]]):
-        return said
-    given = [_number(row[columns["rating"]]) for _, row in rows if columns["rating"] < len(row)]
-    known = [one for one in given if one is not None]
-    above = sum(one > 5 for one in known)
-    is_usual = above > 1 and above >= len(known) * _MANY
-    return 10.0 if known and (is_usual or above == len(known)) and max(known) <= 10 else 5.0
+    column = columns["rating"]
+    if scale := scale_of(header[column]):
+        return scale
+    numbers = [_number(row[column]) for _, row in rows if column < len(row)]
+    ratings = [number for number in numbers if number is not None]
+    if not ratings or max(ratings) > 10:
+        return 5.0
+    above_five = sum(rating > 5 for rating in ratings)
+    has_many = above_five > 1 and above_five >= len(ratings) * _LARGE_SHARE
+    return 10.0 if has_many or above_five == len(ratings) else 5.0
 
 
-def _number(given: str) -> float | None:
+def _number(cell: str) -> float | None:
     try:
-        return float(given.replace(",", "."))
+        return float(cell.replace(",", "."))
     except ValueError:
         return None
 
@@ -119,45 +152,54 @@ def _is_month_first(rows: Sequence[Row], columns: Mapping[str, int]) -> bool:
     return moments.is_month_first(row[at] for _, row in rows for at in places if at < len(row))
 
 
-def _found(
-    row: Sequence[str], width: int, columns: Mapping[str, int], timezone: str, best: float, month_first: bool
-) -> Found:
-    if len(row) != width and any(cell.strip() for cell in row[width:]):
-        raise ValueError(f"it has {len(row)} columns where the header has {width}")
-    cells = {name: _unguarded(repaired(row[at])) if at < len(row) else "" for name, at in columns.items()}
-    given = cells.get("rating", "").strip()
-    one = Found(
+def _mention(row: Sequence[str], layout: _Layout) -> Found:
+    """Return the mention of a row; raises ValueError when it holds none."""
+    cells = _cells(row, layout)
+    rating = cells.get("rating", "").strip()
+    best_rating = _best(cells.get("best", ""), layout.best_rating)
+    texts = [text_of(cells.get(name)) for name in ("text", "liked", "disliked")]
+    mention = Found(
         external_id=cells.get("id", "").strip() or None,
         url=cells.get("url", "").strip() or None,
         author=plain(cells.get("author"), most=500) or None,
         title=plain(cells.get("title"), most=2_000) or None,
-        text="\n".join(filter(None, (text_of(cells.get(name)) for name in ("text", "liked", "disliked")))),
-        rating=on_five(given, best=_best(cells.get("best", ""), best)),
-        rating_given=given or None,
-        published_at=_moment(cells.get("date", ""), timezone, month_first),
-        experienced_at=_moment(cells.get("experienced", ""), timezone, month_first),
+        text="\n".join(filter(None, texts)),
+        rating=on_five(rating, best=best_rating),
+        rating_given=rating or None,
+        published_at=_moment(cells.get("date", ""), layout),
+        experienced_at=_moment(cells.get("experienced", ""), layout),
         reply=text_of(cells.get("reply")) or None,
         language=cells.get("language", "").strip().lower()[:2] or None,
     )
-    if not one.text and not one.title and one.rating is None:
+    if not mention.text and not mention.title and mention.rating is None:
         raise ValueError("it has neither text nor rating")
-    return one
+    return mention
+
+
+def _cells(row: Sequence[str], layout: _Layout) -> dict[str, str]:
+    """Return the row's cells by field; raises ValueError for a row that is wider than the header."""
+    if any(cell.strip() for cell in row[layout.width :]):
+        raise ValueError(f"it has {len(row)} columns where the header has {layout.width}")
+    cells = {}
+    for name, at in layout.columns.items():
+        cells[name] = _unguarded(repaired(row[at])) if at < len(row) else ""
+    return cells
 
 
 def _unguarded(cell: str) -> str:
-    """Our own exports put an apostrophe before what a spreadsheet would run as a formula: here it comes off."""
+    """Return the cell without the apostrophe that our own exports put before what a spreadsheet would run."""
     return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in set(FORMULA) else cell
 
 
-def _best(given: str, usual: float) -> float:
-    return float(given.replace(",", ".")) if given.strip() else usual
+def _best(cell: str, usual: float) -> float:
+    return float(cell.replace(",", ".")) if cell.strip() else usual
 
 
-def _moment(given: str, timezone: str, month_first: bool) -> datetime | None:
-    """A date, in the firm's time zone unless it names its own; None when nothing is given."""
-    if not given.strip():
+def _moment(cell: str, layout: _Layout) -> datetime | None:
+    """Return a date, in the company's time zone unless it names its own; None for an empty cell."""
+    if not cell.strip():
         return None
-    found = moments.written(given, clock.zone(timezone), month_first=month_first)
-    if found is None or found.year < 1990:
-        raise ValueError(f"{given.strip()[:40]!r} is not a date (write 2026-11-23 or 23/11/2026)")
-    return found
+    moment = moments.written(cell, clock.zone(layout.timezone), month_first=layout.is_month_first)
+    if moment is None or moment.year < 1990:
+        raise ValueError(f"{cell.strip()[:40]!r} is not a date (write 2026-11-23 or 23/11/2026)")
+    return moment

@@ -9,8 +9,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-
 from ingest.files.table import FORMULA
 from vigie.errors import InvalidInputError
 
@@ -55,6 +53,8 @@ def _csv(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _xlsx(rows: Iterable[Row], path: Path) -> None:
+    import openpyxl  # 15 MB that only a spreadsheet needs
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Vigie")
     for number, row in enumerate(rows):

@@ -18,7 +18,7 @@ import feedparser
 
 from ingest.clean import link, plain, text_of
 from ingest.found import Found
-from ingest.http import MOST_BYTES, Answer, Web, refused
+from ingest.http import Answer, Web, refused
 from ingest.markup import MOST_TAGS, tree_of
 from ingest.moments import iso
 from ingest.source import Check, Cursor, Options, Poll, Polled
@@ -28,6 +28,7 @@ from vigie.errors import SourceError
 _FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/feed+json", "application/json"}
 _MOST_ENTRIES = 5_000
 _MOST_DEPTH = 1_000
+_MOST_HEAD = 500_000  # bytes of a page in which its feed is named
 _CDATA = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.S)
 _TAG = re.compile(rb"<(/?)[A-Za-z_][^<>]*?(/?)>")
 _LOOKS_HTML = re.compile(rb"<(?:!doctype\s+html|html[\s>]|body[\s>])", re.I)
@@ -121,7 +122,7 @@ def discover(body: bytes, url: str) -> str | None:
     """The feed that a page names in its head, as an absolute address."""
     if not body or b"<" not in body[:2_000]:
         return None
-    page = tree_of(body[:MOST_BYTES].decode("utf-8", "replace"), most_tags=MOST_TAGS)
+    page = tree_of(body[:_MOST_HEAD].decode("utf-8", "replace"), most_tags=MOST_TAGS)
     for element in page.css("link[rel~=alternate][href]") if page else ():
         if (element.attributes.get("type") or "").strip().lower() in _FEED_TYPES:
             try:

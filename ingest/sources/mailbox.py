@@ -21,7 +21,8 @@ from ingest.found import Found
 from ingest.http import Web
 from ingest.mail.letter import MAX_BYTES
 from ingest.mail.proof import is_of
-from ingest.mail.receive import review_of, senders
+from ingest.mail.receive import senders
+from ingest.parsing import review_of
 from ingest.source import Cursor, Options, Poll, Polled, Terms
 from vigie.errors import SourceError, UnavailableError
 

@@ -11,6 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ingest import parsing
+from ingest.parsing.pool import ParserPool
+
 
 @pytest.fixture(scope="module")
 def signing():
@@ -54,3 +57,13 @@ def signing():
     yield private
     dns.resolver.default_resolver = before
     wire.close()
+
+
+@pytest.fixture
+def parsers(signing, monkeypatch):
+    """Parser children that ask the test's name server as well."""
+    environment = {"TEST_NAME_SERVER_PORT": str(dns.resolver.default_resolver.port)}
+    pool = ParserPool(tasks="tests.ingest.parser_tasks", environment=environment)
+    monkeypatch.setattr(parsing, "shared_pool", lambda: pool)
+    yield pool
+    pool.close()

@@ -242,7 +242,7 @@ def week_of(house, firm):
 
 
 def test_a_dropped_mail_reaches_the_alert_and_the_weekly_mail_and_a_forged_one_changes_nothing(
-    house, firm, tmp_path, signing
+    house, firm, tmp_path, signing, parsers
 ):
     sender, subject, _, _ = SAMPLES["trustpilot"]
     raw = signed(signing, mail(sender, subject, body_of("1 étoile", "Attente horrible, accueil détestable, à fuir.")))

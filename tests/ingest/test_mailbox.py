@@ -11,6 +11,7 @@ import dns.resolver
 import pytest
 
 from ingest.http import Web
+from ingest.mail import receive
 from ingest.sources import KINDS, mailbox
 from tests.ingest.test_mail import SAMPLES, body_of, forwarded, mail, signed
 from tests.web import drips_headers, receiver
@@ -81,7 +82,7 @@ def letter(platform):
 
 
 @pytest.fixture
-def mailserver(signing):
+def mailserver(signing, parsers):
     server = Mailserver(
         {
             3: signed(signing, letter("trustpilot")),
@@ -204,6 +205,9 @@ def test_a_name_server_that_does_not_answer_delays_the_mail(mailserver, signing,
 
     def fail(*arguments, **options):
         raise dns.resolver.NoNameservers
+
+    # In this process, where the name server can be made to fail.
+    monkeypatch.setattr(mailbox, "review_of", receive.review_of)
 
     with monkeypatch.context() as patched:
         patched.setattr(dns.resolver, "resolve", fail)

@@ -148,11 +148,14 @@ def serve_on(house: House, stop: threading.Event, listening: socket.socket) -> N
     """Serve the API and the pages on a bound socket, which stays open, until asked to stop."""
     import uvicorn
 
+    from api.limits import SERVER_OPTIONS
+
     config = uvicorn.Config(
         make_app(house),
         log_level="warning",
         server_header=False,
         forwarded_allow_ips=",".join(house.settings.trusted_proxies),
+        **SERVER_OPTIONS,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign, unused-ignore]

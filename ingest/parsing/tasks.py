@@ -1,0 +1,40 @@
+"""The parsers that run in a child, by name. Each module is imported when its first item comes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Task = Callable[[bytes, Any], Iterator[object]]
+
+
+def parse_mail(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
+    """Yield the review that a platform's mail tells of, if it does."""
+    from ingest.mail.receive import review_of
+
+    if review := review_of(body, arguments["own_addresses"], waits_for_dns=arguments["waits_for_dns"]):
+        yield review
+
+
+def parse_page(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
+    """Yield the content of a web page."""
+    from ingest.page_data import read_page
+
+    yield read_page(body, arguments["url"], arguments["headers"], is_own=arguments["is_own"])
+
+
+def parse_file(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
+    """Yield the mentions of a file, then the rows that cannot be used, then its summary."""
+    from ingest import files
+    from ingest.files.table import How
+    from ingest.parsing.parts import FileSummary
+
+    how = How(arguments["timezone"], arguments["mapping"], arguments["learnt"])
+    result = files.read(body, how, arguments["kind"])
+    del body
+    result.found.reverse()
+    while result.found:  # each is freed once it is sent
+        yield result.found.pop()
+    yield from result.bad
+    yield FileSummary(result.columns, result.shape)
+
+
+TASKS: dict[str, Task] = {"mail": parse_mail, "page": parse_page, "file": parse_file}
