@@ -11,7 +11,7 @@ from analysis.forgetting import Asked
 from vigie.db.tables import alert, dispute, outbox, report, source
 
 _TOLD = (
-    "id", "source_id", "platform", "url", "author", "title", "text", "translation", "reply", "rating", "rating_given",
+    "id", "source_id", "platform", "url", "author", "contact", "title", "text", "translation", "reply", "rating", "rating_given",
     "published_at", "experienced_at", "collected_at", "language", "label", "score", "themes", "wishes", "status",
     "assigned_to", "expires_at",
 )  # fmt: skip

@@ -26,10 +26,10 @@ from vigie.pseudonyms import pseudonym
 
 Row = dict[str, Any]
 GONE: Row = {
-    "text": "", "title": None, "author": None, "reply": None, "translation": None, "url": None, "because": [],
+    "text": "", "title": None, "author": None, "contact": None, "reply": None, "translation": None, "url": None, "because": [],
     "expired": True,
 }  # fmt: skip
-_WORDS = {"text", "title", "author", "quote", "reply", "translation", "url", "external_id"}
+_WORDS = {"text", "title", "author", "contact", "quote", "reply", "translation", "url", "external_id"}
 _LEFT = "…"  # what stands in the log for a text, so that the record can still be read
 
 
@@ -72,7 +72,7 @@ def found(connection: Connection, asked: Asked) -> list[RowMapping]:
     if asked.source_id:
         ours = ours.where(mention.c.source_id == asked.source_id)
     rows = connection.execute(ours).mappings()
-    return [row for row in rows if asked.author is None or _name(row["author"]) in asked.names]
+    return [row for row in rows if asked.author is None or asked.names & {_name(row["author"]), _name(row["contact"])}]
 
 
 def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = None) -> Forgotten:
@@ -80,7 +80,8 @@ def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = Non
     with db.writing(engine) as connection:
         rows = [dict(row) for row in found(connection, asked)]
         ids = {row["id"] for row in rows}
-        names = {row["author"] for row in rows if row["author"]} | ({asked.author} if asked.author else set())
+        names = {row[column] for row in rows for column in ("author", "contact") if row[column]}
+        names |= {asked.author} if asked.author else set()
         _remember(connection, asked, ids)
         for row in rows:
             values = erased(row)
@@ -125,8 +126,8 @@ def is_forgotten(connection: Connection, company_ids: Collection[str] | None = N
 def must_go(row: Mapping[str, Any], pairs: Collection[tuple[str, str]], key: str) -> bool:
     """Whether a collected mention is of somebody who was forgotten."""
     hashes = [_hash(key, row["company_id"], "mention", row["id"])]
-    if row["author"]:
-        hashes.append(_hash(key, row["company_id"], "author", _name(row["author"])))
+    names = [_name(name) for name in (row["author"], row.get("contact")) if name]
+    hashes += [_hash(key, row["company_id"], "author", name) for name in names]
     return any((one, source) in pairs for one in hashes for source in ("", row["source_id"]))
 
 
@@ -160,7 +161,8 @@ def _cleaned(value: Any, asked: Asked, ids: Collection[str]) -> Any:
 
 def _is_meant(value: Mapping[str, Any], asked: Asked, ids: Collection[str]) -> bool:
     is_everywhere = asked.author and not (asked.source_id or asked.mention_id)
-    if is_everywhere and isinstance(value.get("author"), str) and _name(value["author"]) in asked.names:
+    names = [value[name] for name in ("author", "contact") if isinstance(value.get(name), str)]
+    if is_everywhere and asked.names & set(map(_name, names)):
         return True
     named = value.get("mention_ids")
     if isinstance(named, list) and any(one in ids for one in named if isinstance(one, str)):

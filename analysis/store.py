@@ -27,7 +27,8 @@ _MOST_COMPARED = 1_000
 _LONGEST_NAME = 64
 _AT_ONCE = 2_000  # rows of a recount held at a time
 _WORDS: Row = {
-    "text": "", "title": None, "author": None, "reply": None, "translation": None, "because": [], "expired": True,
+    "text": "", "title": None, "author": None, "contact": None, "reply": None, "translation": None, "because": [],
+    "expired": True,
 }  # fmt: skip
 _LAYOUT = "layout"
 STATUSES = ("new", "acknowledged", "done", "aside")
@@ -36,7 +37,7 @@ LABELS = ("negative", "neutral", "positive")
 _STANDING = {"status", "apart", "copy_of", "relevance", "silent"}
 _READ = {"language", "label", "score", "confidence", "mixed", "themes", "because", "analyser", "wishes", "contradicts"}
 _CONTENT = {
-    "url", "author", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
+    "url", "author", "contact", "title", "text", "rating", "rating_given", "experienced_at", "updated_at", "reply",
     "published_at", "published_at_known", "day", "edition_at", "content_hash", "source_id", "location_id",
     "platform", "translation", "cut", "layout", "expires_at", "expired",
 }  # fmt: skip
@@ -63,19 +64,22 @@ def row_of(
         "translation": one.translation,
     }
     known = one.published_at if one.published_at_known else None
+    # Only where there is one, so that mentions stored by earlier releases keep their hash.
+    contact = [one.contact] if one.contact else []
     row = {
         "id": one.id,
         "company_id": company["id"],
         "source_id": origin.id,
         "location_id": origin.location_id,
         **content,
+        "contact": one.contact,
         "published_at": one.published_at,
         "published_at_known": one.published_at_known,
         "updated_at": one.updated_at,
         "collected_at": one.collected_at,
         "stored_at": clock.now(),
         "edition_at": one.updated_at or one.collected_at,
-        "content_hash": ids.derived(*content.values(), known, one.apart),
+        "content_hash": ids.derived(*content.values(), known, one.apart, *contact),
         "day": clock.day_published(one.published_at, company["timezone"]).isoformat(),
         "platform": one.platform,
         "cut": one.cut,

@@ -24,6 +24,8 @@ class Found:
     external_id: str | None = None
     url: str | None = None
     author: str | None = None
+    # An e-mail address that the customer left to be answered; never shown as the author.
+    contact: str | None = None
     title: str | None = None
     language: str | None = None
     rating: float | None = None
@@ -92,6 +94,7 @@ def _mention(
         collected_at=collected_at,
         url=link(one.url),
         author=plain(one.author, most=500) or None,
+        contact=plain(one.contact, most=320) or None,
         title=plain(one.title, most=2_000) or None,
         language=one.language,
         rating=one.rating,

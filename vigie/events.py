@@ -31,7 +31,8 @@ class Mention:
 
     `platform` is where it was written, when that is not the source itself (a mail that tells of a Google review);
     `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; `layout` marks
-    mails that are written in the same way; from `expires_at` on its words may not be kept.
+    mails that are written in the same way; from `expires_at` on its words may not be kept. `contact` is the address that
+    a customer left to be answered: it serves for nothing else.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Mention:
     published_at_known: bool = True
     url: str | None = None
     author: str | None = None
+    contact: str | None = None
     title: str | None = None
     language: str | None = None
     rating: float | None = None
@@ -261,6 +263,7 @@ def mention_from(data: Any) -> Mention:
         published_at_known=data.get("published_at_known") is not False,
         url=_text(data, "url", 4_000),
         author=_text(data, "author", 500),
+        contact=_text(data, "contact", 320),
         title=_text(data, "title", 2_000),
         language=_text(data, "language", 16),
         rating=_rating(data.get("rating")),

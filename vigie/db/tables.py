@@ -165,6 +165,8 @@ mention = Table(
     Column("location_id", String(64)),
     Column("url", Text),
     Column("author", Text),
+    # The address that a customer left to be answered.
+    Column("contact", Text),
     Column("title", Text),
     Column("text", Text, nullable=False),
     Column("language", String(16), nullable=False),
@@ -360,7 +362,18 @@ outbox = Table(
     Column("settled_at", Instant),
     Index(None, "state", "kind", "due_at"),
     Index(None, "address", "created_at", "id"),
+    Index(None, "settled_at"),
     Index(None, "company_id"),
+)
+
+# The mentions whose words a delivery carries, so that an erasure finds it without reading its body.
+quotation = Table(
+    "quotation",
+    metadata,
+    Column("delivery_id", String(64), primary_key=True),
+    Column("mention_id", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index(None, "mention_id"),
 )
 
 due = Table(
