@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from analysis import endpoints, markers, queries, report
+from analysis import endpoints, erasure, markers, queries, report
 from analysis.report import Facts, Month, Period, Week
 from dashboards import i18n, subscription
 from vigie import clock, companies, db, due, ids, outbox
@@ -175,7 +175,8 @@ def _delivery(settings: Settings, firm: Mapping[str, Any], period: Period, who: 
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
-    return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes())
+    quoted = set(erasure.quoted_ids(facts))
+    return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes(), mention_ids=quoted)
 
 
 def _suggested(

@@ -49,7 +49,7 @@ def test_every_command_of_the_readme_exists():
 def test_the_schemas_name_the_fields_that_are_sent():
     now = datetime.now(UTC)
     full = Mention(
-        id="m", text="t", published_at=now, collected_at=now, published_at_known=False, url="u", author="a", title="t",
+        id="m", text="t", published_at=now, collected_at=now, published_at_known=False, url="u", author="a", contact="c", title="t",
         language="fr", rating=1.0, rating_given="1", experienced_at=now, updated_at=now, reply="r",
         platform="p", translation="t", cut=True, apart="note", layout="l", expires_at=now,
     )  # fmt: skip

@@ -31,8 +31,8 @@ class Mention:
 
     `platform` is where it was written, when that is not the source itself (a mail that tells of a Google review);
     `translation` a machine's, beside the customer's own words; `cut` says that the text was longer; `layout` marks
-    mails that are written in the same way; from `expires_at` on its words may not be kept. `contact` is the address that
-    a customer left to be answered: it serves for nothing else.
+    mails that are written in the same way; from `expires_at` on its words may not be kept. `contact` is the address
+    that a customer left to be answered: it serves for nothing else.
     """
 
     id: str
