@@ -101,17 +101,22 @@ def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = Non
 
 
 def apply(engine: Engine, key: str) -> int:
-    """Erase whatever a restored backup brought back; how many mentions."""
-    count = 0
+    """Erase whatever a restored backup brought back, also where it is quoted; return how many mentions."""
+    erased_rows: list[Row] = []
     with db.writing(engine) as connection:
         pairs = is_forgotten(connection)
-        for row in connection.execute(select(mention).where(mention.c.company_id.in_(list(pairs)))).mappings().all():
-            one = dict(row)
-            if not one["expired"] and must_go(one, pairs[one["company_id"]], key):
-                connection.execute(update(mention).where(mention.c.id == one["id"]).values(**erased(one)))
-                search.remove(connection, [one["id"]])
-                count += 1
-    return count
+        rows = connection.execute(select(mention).where(mention.c.company_id.in_(list(pairs)))).mappings().all()
+        for row in map(dict, rows):
+            if not row["expired"] and must_go(row, pairs[row["company_id"]], key):
+                connection.execute(update(mention).where(mention.c.id == row["id"]).values(**erased(row)))
+                erased_rows.append(row)
+        mention_ids = {row["id"] for row in erased_rows}
+        search.remove(connection, mention_ids)
+        if erased_rows:
+            company_ids = {row["company_id"] for row in erased_rows}
+            texts = [text for row in erased_rows for text in _texts(row)]
+            erase_quotes(connection, Quotes(company_ids, mention_ids, texts=texts))
+    return len(erased_rows)
 
 
 def is_forgotten(connection: Connection, company_ids: Collection[str] | None = None) -> dict[str, set[tuple[str, str]]]:

@@ -15,9 +15,9 @@ from analysis.report import Week
 from dashboards import alert_mails, weekly
 from ingest.found import Found
 from tests.dashboards.test_pages_and_mail import hear
-from vigie import access, clock, companies, db, due, ids, outbox
+from vigie import access, backup, clock, companies, db, due, ids, outbox
 from vigie.cli import work
-from vigie.db.tables import alert, attempt, mention, quotation, report, saved_filter
+from vigie.db.tables import alert, attempt, forgotten, mention, quotation, report, saved_filter
 from vigie.db.tables import outbox as outbox_table
 
 MARK = "zquimper"
@@ -190,3 +190,17 @@ def test_what_was_sent_is_emptied_after_a_month_and_removed_after_a_year(house, 
         assert outbox.again(connection, [row["id"] for row in rows(house, outbox_table)]) == 0
     assert remove_old(timedelta(days=366)) == count
     assert rows(house, outbox_table) == []
+
+
+def test_a_restored_backup_brings_no_quoted_words_back(house, firm, hook_and_recipient, tmp_path):
+    mention_id = spread(house, firm, f"Odieux, nul, {MARK}.")
+    backup.write(house.engine, None, tmp_path / "before.zip")
+    forget(house, firm, mention_id=mention_id)
+    forgotten_rows = [dict(row) for row in rows(house, forgotten)]
+    backup.restore(house.engine, None, tmp_path / "before.zip", replace=True)
+    assert [row for row in rows(house, alert) if MARK in str(row)], "the backup is older"
+    with db.writing(house.engine) as connection:
+        db.upsert(connection, forgotten, forgotten_rows)
+    assert forgetting.apply(house.engine, house.settings.secret()) == 1
+    tables = (mention, alert, report, outbox_table)
+    assert [row for table in tables for row in rows(house, table) if MARK in str(row)] == []
