@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from analysis import forgetting, store
+from analysis import endpoints, forgetting, store
 from analysis.forgetting import Asked
 from analysis.report import Week
 from dashboards import alert_mails, weekly
@@ -204,3 +204,10 @@ def test_a_restored_backup_brings_no_quoted_words_back(house, firm, hook_and_rec
     assert forgetting.apply(house.engine, house.settings.secret()) == 1
     tables = (mention, alert, report, outbox_table)
     assert [row for table in tables for row in rows(house, table) if MARK in str(row)] == []
+
+
+def test_a_waiting_webhook_loses_its_words_when_the_company_becomes_medical(house, firm, hook_and_recipient):
+    spread(house, firm, f"Odieux, nul, {MARK}.")
+    bodies = [row["body"] for row in rows(house, outbox_table) if row["kind"] == "webhook"]
+    assert any(MARK.encode() in body for body in bodies)
+    assert [body for body in bodies if MARK.encode() in endpoints.body_without_words(body)] == []
