@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from analysis import forgetting
+from analysis import erasure, forgetting
 from analysis.forgetting import Asked
-from vigie.db.tables import alert, dispute, outbox, report, source
+from vigie.db.tables import alert, dispute, outbox, quotation, report, source
 
 _TOLD = (
     "id", "source_id", "platform", "url", "author", "contact", "wish",
@@ -30,6 +30,7 @@ def kept(connection: Connection, asked: Asked) -> dict[str, Any]:
     reports = connection.execute(select(report).where(report.c.company_id == asked.company_id)).mappings()
     copies = connection.execute(select(dispute).where(dispute.c.mention_id.in_(ids))).mappings()
     sent = connection.execute(select(outbox).where(outbox.c.company_id == asked.company_id)).mappings()
+    linked = set(connection.scalars(select(quotation.c.delivery_id).where(quotation.c.mention_id.in_(ids))))
     return {
         "mentions": [_plain({**{name: row[name] for name in _TOLD}, "source": sources.get(row["source_id"])})
                      for row in rows],
@@ -39,7 +40,8 @@ def kept(connection: Connection, asked: Asked) -> dict[str, Any]:
         "reports": [_plain({"period": one["period"], "edition": one["edition"], "sent_to": one["recipient"]})
                     for one in reports if _tells(one["snapshot"], ids)],
         "sent": [_plain({"kind": one["kind"], "to": one["address"], "state": one["state"], "at": one["settled_at"]})
-                 for one in sent if one["event_id"] in ids or forgetting.carries(one, names, texts)],
+                 for one in sent
+                 if one["id"] in linked or one["event_id"] in ids or erasure.carries(dict(one), names, texts)],
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Which webhooks are told of what: the deliveries that are enqueued with the results they tell of."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from analysis import queries, rules
+from analysis import erasure, queries, rules
 from analysis.themes import trade_of
 from vigie import clock, ids, outbox
 from vigie.db.tables import company, mention, webhook
@@ -73,7 +74,17 @@ def delivery(event: Told, hook: Row, due_at: datetime | None = None) -> outbox.D
     """An event on its way to a webhook; that of a medical firm leaves without anybody's words."""
     shown = _WITHOUT_WORDS[event.TYPE](event.shown) if is_medical(hook["sector"]) else event.shown
     body = encode(type(event)(id=event.id, time=event.time, company_id=event.company_id, shown=shown))
-    return outbox.delivery(outbox.WEBHOOK, event.company_id, hook["id"], event.id, body, due_at=due_at)
+    quoted = set(erasure.quoted_ids(event.shown))
+    return outbox.delivery(
+        outbox.WEBHOOK, event.company_id, hook["id"], event.id, body, due_at=due_at, mention_ids=quoted
+    )
+
+
+def body_without_words(body: bytes) -> bytes:
+    """Return the body of an event that waited, without what a customer wrote."""
+    event = json.loads(body)
+    erase = _WITHOUT_WORDS.get(event["type"])
+    return json.dumps({**event, "data": erase(event["data"])}, ensure_ascii=False).encode() if erase else body
 
 
 def moment(hook: Row) -> datetime:

@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import Connection, Engine, RowMapping, delete, select, update
 
 from analysis import search
-from analysis.words import folded
+from analysis.erasure import Quotes, erase_objects, erase_quotes, names_mention, readable_mail
+from analysis.words import folded, written
 from vigie import clock, db, outbox
-from vigie.db.tables import alert, dead_letter, dispute, forgotten, mention, report
-from vigie.db.tables import outbox as deliveries
+from vigie.db.tables import dead_letter, dispute, forgotten, mention, saved_filter
+from vigie.db.tables import outbox as outbox_table
 from vigie.log import EventLog
 from vigie.pseudonyms import pseudonym
 
 Row = dict[str, Any]
 GONE: Row = {
-    "text": "", "title": None, "author": None, "reply": None, "translation": None, "url": None, "because": [],
-    "expired": True, "contact": None, "wish": None,
+    "text": "", "title": None, "author": None, "contact": None, "wish": None, "reply": None, "translation": None,
+    "url": None, "because": [], "expired": True,
 }  # fmt: skip
-_WORDS = {"text", "title", "author", "quote", "reply", "translation", "url", "external_id", "contact", "wish"}
-_LEFT = "…"  # what stands in the log for a text, so that the record can still be read
+_NAME_CHARS = 3  # shorter words of a name are particles: de, le, du
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +89,11 @@ def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = Non
             connection.execute(update(mention).where(mention.c.id == row["id"]).values(**values))
         search.remove(connection, ids)
         search.scrub(connection)
-        alerts = _clean_alerts(connection, asked.company_id, ids)
-        _clean_reports(connection, asked, ids)
+        quotes = Quotes([asked.company_id], ids, names, [text for row in rows for text in _texts(row)])
+        gone = erase_quotes(connection, quotes, lambda value: _is_meant(value, asked, ids))
+        _remove_filters(connection, asked.company_id, names)
         connection.execute(delete(dispute).where(dispute.c.mention_id.in_(ids)))
-        gone = _clean_deliveries(connection, asked.company_id, ids | alerts, names, [row["text"] for row in rows])
-        _clean_dead_letters(connection, asked, ids)
+        gone |= _clean_dead_letters(connection, asked, ids)
     files = _remove_files(mails, gone, names)
     clean_by = log.rewrite(asked.company_id, lambda value: without(value, asked, ids))
     db.scrub(engine)
@@ -100,17 +101,22 @@ def forget(engine: Engine, log: EventLog, asked: Asked, mails: Path | None = Non
 
 
 def apply(engine: Engine, key: str) -> int:
-    """Erase whatever a restored backup brought back; how many mentions."""
-    count = 0
+    """Erase whatever a restored backup brought back, also where it is quoted; return how many mentions."""
+    erased_rows: list[Row] = []
     with db.writing(engine) as connection:
         pairs = is_forgotten(connection)
-        for row in connection.execute(select(mention).where(mention.c.company_id.in_(list(pairs)))).mappings().all():
-            one = dict(row)
-            if not one["expired"] and must_go(one, pairs[one["company_id"]], key):
-                connection.execute(update(mention).where(mention.c.id == one["id"]).values(**erased(one)))
-                search.remove(connection, [one["id"]])
-                count += 1
-    return count
+        rows = connection.execute(select(mention).where(mention.c.company_id.in_(list(pairs)))).mappings().all()
+        for row in map(dict, rows):
+            if not row["expired"] and must_go(row, pairs[row["company_id"]], key):
+                connection.execute(update(mention).where(mention.c.id == row["id"]).values(**erased(row)))
+                erased_rows.append(row)
+        mention_ids = {row["id"] for row in erased_rows}
+        search.remove(connection, mention_ids)
+        if erased_rows:
+            company_ids = {row["company_id"] for row in erased_rows}
+            texts = [text for row in erased_rows for text in _texts(row)]
+            erase_quotes(connection, Quotes(company_ids, mention_ids, texts=texts))
+    return len(erased_rows)
 
 
 def is_forgotten(connection: Connection, company_ids: Collection[str] | None = None) -> dict[str, set[tuple[str, str]]]:
@@ -136,6 +142,11 @@ def erased(row: Row) -> Row:
     return {**GONE, **quotes}
 
 
+def _texts(row: Row) -> list[str]:
+    """Return what a mention says, for bodies that name no mention."""
+    return [row[column] for column in ("text", "title", "translation") if row[column]]
+
+
 def without(value: bytes | None, asked: Asked, ids: Collection[str]) -> bytes | None:
     """A record without those words; the same value where it holds none of them."""
     try:
@@ -143,19 +154,8 @@ def without(value: bytes | None, asked: Asked, ids: Collection[str]) -> bytes | 
     except ValueError:
         named = asked.author is not None and asked.author.encode() in (value or b"")
         return b"" if named else value
-    changed = _cleaned(event, asked, ids)
+    changed = erase_objects(event, lambda value: _is_meant(value, asked, ids))
     return value if changed == event else json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _cleaned(value: Any, asked: Asked, ids: Collection[str]) -> Any:
-    """Any JSON, every object in it that is of the author or of one of those mentions left without words."""
-    if isinstance(value, list):
-        return [_cleaned(one, asked, ids) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if _is_meant(value, asked, ids):
-        return _blank(value)
-    return {name: _cleaned(one, asked, ids) for name, one in value.items()}
 
 
 def _is_meant(value: Mapping[str, Any], asked: Asked, ids: Collection[str]) -> bool:
@@ -163,23 +163,7 @@ def _is_meant(value: Mapping[str, Any], asked: Asked, ids: Collection[str]) -> b
     people = (value.get("author"), value.get("contact"))
     if is_everywhere and any(isinstance(name, str) and _name(name) in asked.names for name in people):
         return True
-    named = value.get("mention_ids")
-    if isinstance(named, list) and any(one in ids for one in named if isinstance(one, str)):
-        return True
-    return any(isinstance(value.get(name), str) and value[name] in ids for name in ("id", "mention_id"))
-
-
-def _blank(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_blank(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: (_LEFT if name == "text" else None if one is None or name != "quote" else "")
-        if name in _WORDS
-        else _blank(one)
-        for name, one in value.items()
-    }
+    return names_mention(value, ids)
 
 
 def _remember(connection: Connection, asked: Asked, ids: Collection[str]) -> None:
@@ -190,59 +174,35 @@ def _remember(connection: Connection, asked: Asked, ids: Collection[str]) -> Non
     db.upsert(connection, forgotten, [{**row, "author_hash": one} for one in hashes])
 
 
-def _clean_alerts(connection: Connection, company_id: str, ids: Collection[str]) -> set[str]:
-    cleaned = set()
-    for row in connection.execute(select(alert).where(alert.c.company_id == company_id)).mappings().all():
-        if set(row["mention_ids"]) & set(ids):
-            connection.execute(update(alert).where(alert.c.id == row["id"]).values(facts=_blank(row["facts"])))
-            cleaned.add(row["id"])
-    return cleaned
-
-
-def _clean_reports(connection: Connection, asked: Asked, ids: Collection[str]) -> None:
-    for row in connection.execute(select(report).where(report.c.company_id == asked.company_id)).mappings().all():
-        cleaned = _cleaned(row["snapshot"], asked, ids)
-        if cleaned != row["snapshot"]:
-            same = [report.c[name] == row[name] for name in ("company_id", "edition", "period", "recipient")]
-            connection.execute(update(report).where(*same).values(snapshot=cleaned))
-
-
-def _clean_deliveries(
-    connection: Connection, company_id: str, ids: Collection[str], names: Collection[str], texts: Collection[str]
-) -> set[str]:
-    """Deliveries that carried the words, sent or not, go whole."""
-    rows = connection.execute(select(deliveries).where(deliveries.c.company_id == company_id)).mappings()
-    gone = {row["id"] for row in rows if row["event_id"] in ids or carries(row, names, texts)}
-    connection.execute(delete(deliveries).where(deliveries.c.id.in_(gone)))
-    return gone
-
-
-def carries(row: RowMapping, names: Collection[str], texts: Collection[str]) -> bool:
-    """Whether a delivery holds one of those names or texts."""
-    said = _readable(row["body"]) if row["kind"] == outbox.MAIL else row["body"].decode("utf-8", "replace")
-    return any(one in said for one in (*names, *filter(None, texts)))
-
-
-def _readable(mail: bytes) -> str:
-    from email import message_from_bytes, policy
-
-    wire = message_from_bytes(mail, policy=policy.default)
-    parts = [part.get_content() for part in wire.walk() if part.get_content_maintype() == "text"]
-    return "\n".join([str(wire["Subject"]), *parts])
-
-
-def _clean_dead_letters(connection: Connection, asked: Asked, ids: Collection[str]) -> None:
+def _clean_dead_letters(connection: Connection, asked: Asked, ids: Collection[str]) -> set[str]:
+    """Remove the words from dead letters, and what announced these; return the ids of the announcements."""
+    cleaned = []
     for row in connection.execute(select(dead_letter)).mappings().all():
         if (row["key"] or b"").decode("utf-8", "replace") == asked.company_id:
             value = without(row["value"], asked, ids)
             if value != row["value"]:
                 connection.execute(update(dead_letter).where(dead_letter.c.id == row["id"]).values(value=value))
+                cleaned.append(row["id"])
+    announced = outbox_table.c.kind == outbox.TOPIC, outbox_table.c.event_id.in_(cleaned)
+    delivery_ids = set(connection.scalars(select(outbox_table.c.id).where(*announced)))
+    connection.execute(delete(outbox_table).where(outbox_table.c.id.in_(delivery_ids)))
+    return delivery_ids
+
+
+def _remove_filters(connection: Connection, company_id: str, names: Collection[str]) -> None:
+    """Remove the saved filters that look for one of those people or are named after them."""
+    words = {word for name in names for word in written(folded(name)) if len(word) >= _NAME_CHARS}
+    rows = connection.execute(select(saved_filter).where(saved_filter.c.company_id == company_id)).mappings().all()
+    for row in rows:
+        searched = " ".join(value for _, value in parse_qsl(row["query"]))
+        if words & set(written(folded(f"{row['name']} {searched}"))):
+            connection.execute(delete(saved_filter).where(saved_filter.c.id == row["id"]))
 
 
 def _remove_files(folder: Path | None, gone: Collection[str], names: Collection[str]) -> int:
     removed = 0
     for path in folder.glob("*.eml") if folder else ():
-        if path.stem in gone or any(name in _readable(path.read_bytes()) for name in names):
+        if path.stem in gone or any(name in readable_mail(path.read_bytes()) for name in names):
             path.unlink(missing_ok=True)
             removed += 1
     return removed

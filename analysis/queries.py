@@ -55,6 +55,8 @@ class Filter:
     assigned_to: str | None = None
     # Mentions that do not count: aside (another firm), unverified, unconfirmed, note or copy; None for those that do.
     apart: str | None = None
+    # Mentions with this sentiment are left out.
+    except_sentiment: str | None = None
 
 
 def daily(
@@ -358,6 +360,8 @@ def _filtered(company_id: str, wanted: Filter) -> Select[Any]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.except_sentiment:
+        query = query.where(columns.label != wanted.except_sentiment)
     query = query.where(_stands(wanted.apart))
     if wanted.theme:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'

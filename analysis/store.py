@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from analysis import alert_store, copies, rollups, search
+from analysis.erasure import Quotes, erase_quotes
 from analysis.reading import ANALYSER, Reading
 from analysis.relevance import Relevance
 from analysis.rollups import Delta, Key, Sums
@@ -179,16 +180,24 @@ def switch_over(connection: Connection, company_id: str) -> None:
 
 
 def expire(connection: Connection, limit: int = 500) -> int:
-    """Remove the words that a source's terms let us keep no longer, and note that it was done; scores and stars stay.
-    How many mentions."""
+    """Remove the words that a source's terms let us keep no longer, also where alerts, reports and deliveries quote
+    them; scores and stars stay. Return how many mentions."""
     ripe = select(mention.c.id).where(mention.c.expires_at <= db.now(), ~mention.c.expired).limit(limit)
     stored = _locked(connection, set(connection.scalars(ripe)))
     rows = [{**row, **_wordless(row)} for row in stored.values()]
     _update(connection, rows, {*_WORDS, "themes", "wishes"})
     search.remove(connection, stored)
+    if stored:
+        _erase_quotes(connection, list(stored.values()))
     for (company_id, source_id), count in Counter((row["company_id"], row["source_id"]) for row in rows).items():
         audit.note(connection, company_id, "Vigie", "words expired", f"{count} mentions of source {source_id}")
     return len(rows)
+
+
+def _erase_quotes(connection: Connection, rows: Sequence[Row]) -> None:
+    texts = [row[column] for row in rows for column in ("text", "title", "translation") if row[column]]
+    company_ids = {row["company_id"] for row in rows}
+    erase_quotes(connection, Quotes(company_ids, {row["id"] for row in rows}, texts=texts))
 
 
 def _wordless(row: Row) -> Row:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from analysis import alert_store, followup, queries, rule_store, silence, store
 from analysis.alerts import Finding
 from analysis.rollups import ALL
-from vigie import audit, clock, db, due
+from vigie import audit, clock, db, due, outbox
 from vigie.db.tables import alert, company, mention, rollup, source
 
 _DAILY, _HOURLY = timedelta(days=1), timedelta(hours=1)
@@ -88,7 +88,7 @@ def _expire(engine: Engine) -> int:
     timers = due.claim(engine, due.EXPIRY, limit=1)
     for timer in timers:
         with db.writing(engine) as connection:
-            more = store.expire(connection)
+            more = store.expire(connection) + outbox.remove_old(connection)
             audit.forget_old(connection)
             due.finish(connection, timer, again_at=clock.now() + (timedelta(0) if more else _HOURLY))
     return len(timers)

@@ -401,7 +401,8 @@ class Delivery(BaseModel):
     created_at: datetime
     settled_at: datetime | None
     due_at: datetime | None
-    body: dict[str, Any]
+    # Empty once the words were removed: thirty days after it was settled, or by an erasure.
+    body: dict[str, Any] | None
     attempts: list[Attempt]
 
 

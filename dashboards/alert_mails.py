@@ -110,7 +110,10 @@ def _write(
     }
     times = [found[0]["times"]] if found[0]["times"] else []
     event_id = ids.derived("alert_mail", firm["id"], who["email"], found[0]["id"], *times)
-    letters.enqueue(connection, settings, firm["id"], who["email"], "alerts", who["language"], event_id, values)
+    quoted = {mention_id for one in found for mention_id in one["mention_ids"]}
+    letters.enqueue(
+        connection, settings, firm["id"], who["email"], "alerts", who["language"], event_id, values, mention_ids=quoted
+    )
     now = db.present(connection)
     ours = recipient.c.company_id == firm["id"], recipient.c.email == who["email"]
     connection.execute(update(recipient).where(*ours).values(alerted_at=now))

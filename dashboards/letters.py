@@ -1,6 +1,6 @@
 """Short mails to one person: how to sign in, an invitation, a webhook that is off."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -64,13 +64,16 @@ def enqueue(
     event_id: str,
     values: dict[str, Any],
     leave: str | None = None,
+    mention_ids: Collection[str] = (),
 ) -> None:
-    """A mail of that template, whose first line is the subject; `leave` is the address that stops such mails."""
+    """A mail of that template, whose first line is the subject; `leave` is the address that stops such mails, and
+    `mention_ids` are the mentions that it quotes."""
     subject, _, body = i18n.render(f"mail/{template}.txt", language, **values).partition("\n")
     wire = weekly.plain(subject, body.strip() + "\n", weekly.sender(settings), email, event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
-    outbox.enqueue(connection, [outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes())])
+    mail = outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes(), mention_ids=mention_ids)
+    outbox.enqueue(connection, [mail])
 
 
 def _link(settings: Settings, link: str) -> str | None:

@@ -11,7 +11,11 @@ from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from vigie.outbox import Delivery, DeliveryError, Sender
+from sqlalchemy import Engine, select
+
+from vigie import db, due
+from vigie.db.tables import outbox
+from vigie.outbox import MAIL, Delivery, DeliveryError, Sender
 from vigie.settings import Settings
 
 _TIMEOUT_SECONDS = 20
@@ -36,6 +40,20 @@ class FileSender:
         path = self._folder / f"{delivery.id}.eml"
         path.touch(0o600)
         path.write_bytes(delivery.body)
+
+
+def remove_emptied(engine: Engine, folder: Path) -> int:
+    """Remove the files of mails whose words were erased; return how many timers asked for it."""
+    timers = due.claim(engine, due.MAIL_FILES)
+    for timer in timers:
+        with db.reading(engine) as connection:
+            kept = set(connection.scalars(select(outbox.c.id).where(outbox.c.kind == MAIL, outbox.c.body != b"")))
+        for path in folder.glob("*.eml"):
+            if path.stem not in kept:
+                path.unlink(missing_ok=True)
+        with db.writing(engine) as connection:
+            due.finish(connection, timer)
+    return len(timers)
 
 
 class SmtpSender:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
-from analysis import endpoints, markers, queries, report
+from analysis import endpoints, erasure, markers, queries, report
 from analysis.report import Facts, Month, Period, Week
 from dashboards import i18n, subscription
 from dashboards.mailer import default_sender
@@ -138,6 +138,14 @@ def render(
     )
 
 
+def facts_for_mail(firm: Mapping[str, Any], facts: Facts, edition: str, language: str) -> Facts:
+    """Return what may leave by mail or file: without words where customers may have written of their health."""
+    if edition != OWNER or not endpoints.is_medical(firm["sector"]):
+        return facts
+    instead = i18n.translations(language).gettext("What was said can be read on Vigie's page only.")
+    return report.without_words(facts, instead)
+
+
 def message(mail: Mail, *, sender: str, recipient: str, message_id: str) -> EmailMessage:
     """The mail as it goes over the wire. Sent twice after a crash, it carries the same Message-ID."""
     wire = plain(mail.subject, mail.text, sender, recipient, message_id)
@@ -179,16 +187,15 @@ def _delivery(settings: Settings, firm: Mapping[str, Any], period: Period, who: 
     event_id = _event_id(firm["id"], period, edition, who["email"])
     leave = subscription.link(settings, firm["id"], who["email"])
     page = page_of(settings, firm["id"])
-    if edition == OWNER and endpoints.is_medical(firm["sector"]):
-        instead = i18n.translations(who["language"]).gettext("What was said can be read on Vigie's page only.")
-        facts = report.without_words(facts, instead)
+    facts = facts_for_mail(firm, facts, edition, who["language"])
     is_monthly = who["frequency"] == Month.frequency
     monthly = None if is_monthly else subscription.link(settings, firm["id"], who["email"], subscription.MONTHLY)
     mail = render(facts, who["language"], page=page, leave=leave, monthly=monthly, edition=edition)
     wire = message(mail, sender=sender(settings), recipient=who["email"], message_id=event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
-    return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes())
+    quoted = set(erasure.quoted_ids(facts))
+    return outbox.delivery(outbox.MAIL, firm["id"], who["email"], event_id, wire.as_bytes(), mention_ids=quoted)
 
 
 def _suggested(

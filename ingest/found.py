@@ -24,6 +24,7 @@ class Found:
     external_id: str | None = None
     url: str | None = None
     author: str | None = None
+    # An e-mail address that the customer left to be answered; never shown as the author.
     title: str | None = None
     language: str | None = None
     rating: float | None = None

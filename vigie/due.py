@@ -24,6 +24,8 @@ SEARCH = "search"
 REREAD = "reread"
 # Alerts that wait to be mailed.
 ALERT_MAIL = "alert_mail"
+# Files of mails whose words were erased.
+MAIL_FILES = "mail_files"
 # The Monday mail of somebody who follows several firms; whoever has no such timer wants none.
 ROUND = "round"
 

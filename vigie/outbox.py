@@ -9,21 +9,23 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
-from vigie import clock, db, ids
-from vigie.db.tables import outbox, webhook
+from vigie import clock, db, due, ids
+from vigie.db.tables import attempt, outbox, quotation, webhook
 from vigie.errors import VigieError
 
 logger = structlog.get_logger(__name__)
 
 WEBHOOK, MAIL, TOPIC = "webhook", "mail", "topic"
 LEASE = timedelta(minutes=2)
+# How long the body of what was sent or given up is kept, and how long its id, times and result are.
+BODY_KEPT, ROW_KEPT = timedelta(days=30), timedelta(days=365)
 # Standard Webhooks' own example of a schedule, three days in all.
 _SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds
 _DUE = select(outbox.c.id).where(outbox.c.state == "waiting", outbox.c.due_at <= db.now()).limit(1)
@@ -31,7 +33,10 @@ _DUE = select(outbox.c.id).where(outbox.c.state == "waiting", outbox.c.due_at <=
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing for one address, not before `due_at`. Its id is the same for every attempt."""
+    """One thing for one address, not before `due_at`. Its id is the same for every attempt.
+
+    `mention_ids` are the mentions whose words the body holds, so that an erasure finds it.
+    """
 
     id: str
     kind: str
@@ -43,6 +48,7 @@ class Delivery:
     due_at: datetime | None = None
     claim: int = 0
     attempts: int = 0
+    mention_ids: tuple[str, ...] = ()
 
 
 class DeliveryError(VigieError):
@@ -68,10 +74,13 @@ def delivery(
     body: bytes,
     headers: dict[str, str] | None = None,
     due_at: datetime | None = None,
+    mention_ids: Collection[str] = (),
 ) -> Delivery:
     """A new delivery, whose id follows from its event and address; due at once unless `due_at` says when."""
     delivery_id = ids.derived(kind, address, event_id)
-    return Delivery(delivery_id, kind, company_id, address, event_id, body, headers or {}, due_at)
+    return Delivery(
+        delivery_id, kind, company_id, address, event_id, body, headers or {}, due_at, mention_ids=tuple(mention_ids)
+    )
 
 
 def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
@@ -93,6 +102,41 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
         for one in deliveries
     ]
     db.upsert(connection, outbox, rows)
+    quoted = [
+        {"delivery_id": new.id, "mention_id": mention_id, "at": moment}
+        for new in deliveries
+        for mention_id in sorted(set(new.mention_ids))
+    ]
+    db.upsert(connection, quotation, quoted)
+
+
+def empty(connection: Connection, delivery_ids: Collection[str]) -> None:
+    """Remove what these deliveries held and what the far ends answered; their ids, times and results stay."""
+    held = attempt.c.delivery_id.in_(delivery_ids)
+    echoed = "%JSON-RPC:%"  # an error that quotes the answer
+    connection.execute(update(attempt).where(held).values(answer=None))
+    connection.execute(update(attempt).where(held, attempt.c.error.like(echoed)).values(error="refused"))
+    connection.execute(
+        update(outbox).where(outbox.c.id.in_(delivery_ids), outbox.c.error.like(echoed)).values(error="refused")
+    )
+    connection.execute(update(outbox).where(outbox.c.id.in_(delivery_ids)).values(body=b"", headers={}))
+    connection.execute(delete(quotation).where(quotation.c.delivery_id.in_(delivery_ids)))
+
+
+def remove_old(connection: Connection, limit: int = 500) -> int:
+    """Empty the settled deliveries whose body was kept long enough, and remove old rows; return how many of both."""
+    now = db.present(connection)
+    has_body = outbox.c.body != b""
+    stale = select(outbox.c.id).where(outbox.c.settled_at <= now - BODY_KEPT, outbox.c.state != "waiting", has_body)
+    stale_ids = connection.scalars(stale.order_by(outbox.c.settled_at).limit(limit)).all()
+    old = select(outbox.c.id).where(outbox.c.settled_at <= now - ROW_KEPT, outbox.c.state != "waiting")
+    old_ids = connection.scalars(old.order_by(outbox.c.settled_at).limit(limit)).all()
+    empty(connection, stale_ids)
+    connection.execute(delete(quotation).where(quotation.c.delivery_id.in_(old_ids)))
+    connection.execute(delete(outbox).where(outbox.c.id.in_(old_ids)))
+    if stale_ids:
+        due.schedule(connection, due.MAIL_FILES, ["all"])
+    return len(stale_ids) + len(old_ids)
 
 
 def claim(engine: Engine, kinds: Collection[str], *, limit: int = 20, without: Collection[str] = ()) -> list[Delivery]:
@@ -193,9 +237,11 @@ def resend_failed(connection: Connection, kind: str, event_ids: Collection[str] 
 
 
 def again(connection: Connection, ids_: Collection[str]) -> int:
-    """Send these once more, from the first attempt on; how many there were."""
+    """Send these once more, from the first attempt on; return how many there were. One whose body was removed is
+    left alone."""
     fresh = {"state": "waiting", "due_at": clock.now(), "attempts": 0, "error": None, "settled_at": None}
-    return connection.execute(update(outbox).where(outbox.c.id.in_(ids_)).values(**fresh)).rowcount
+    has_body = outbox.c.body != b""
+    return connection.execute(update(outbox).where(outbox.c.id.in_(ids_), has_body).values(**fresh)).rowcount
 
 
 def _by_address(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
@@ -216,8 +262,11 @@ def _release(engine: Engine, unsent: Sequence[Delivery]) -> None:
 
 def _send(engine: Engine, sender: Sender, one: Delivery) -> bool:
     """Whether it was taken; what came of it is written down."""
+    body = _body_now(engine, one)
+    if not body and one.body:
+        return True
     try:
-        sender.send(one)
+        sender.send(replace(one, body=body))
     except Exception as error:  # a sender's own mistake must not stop the deliveries behind it
         permanent = isinstance(error, VigieError) and error.permanent
         logger.warning("delivery_failed", id=one.id, kind=one.kind, attempts=one.attempts, error=str(error))
@@ -226,6 +275,13 @@ def _send(engine: Engine, sender: Sender, one: Delivery) -> bool:
         return False
     settle(engine, one)
     return True
+
+
+def _body_now(engine: Engine, claimed: Delivery) -> bytes:
+    """Return the body as it is now: its words may have been erased since it was claimed. Empty if it is gone."""
+    this = outbox.c.id == claimed.id, outbox.c.claim == claimed.claim, outbox.c.state == "waiting"
+    with db.reading(engine) as connection:
+        return connection.scalar(select(outbox.c.body).where(*this)) or b""
 
 
 def settle(engine: Engine, one: Delivery, *, error: str | None = None, retry_at: datetime | None = None) -> bool:

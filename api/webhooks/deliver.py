@@ -14,6 +14,7 @@ import httpx2
 from sqlalchemy import Connection, Engine
 from standardwebhooks import Webhook
 
+from analysis import endpoints
 from api.webhooks import store, templates
 from ingest import http as web
 from vigie import clock, db
@@ -65,7 +66,10 @@ class WebhookSender:
             hook = store.find(connection, delivery.address)
             if hook is None or hook["paused"] or hook["off"]:
                 raise DeliveryError("the webhook was removed, is paused or off", permanent=True)
-            body = self._body(connection, hook, delivery.body)
+            # The company may have become medical while the delivery waited.
+            is_medical = endpoints.is_medical(hook["sector"])
+            event = endpoints.body_without_words(delivery.body) if is_medical else delivery.body
+            body = self._body(connection, hook, event)
         headers = store.own_headers(hook, self._vault)
         headers |= signed(store.signing_secrets(hook, self._vault), delivery.event_id, body)
         headers["content-type"] = _JSON if hook["template"] else _CLOUD_EVENT

@@ -174,7 +174,7 @@ def deliveries(
         {
             **{name: row[name] for name in ("id", "event_id", "state", "error", "created_at", "settled_at")},
             "due_at": row["due_at"] if row["state"] == "waiting" else None,
-            "body": json.loads(row["body"]),
+            "body": json.loads(row["body"]) if row["body"] else None,
             "attempts": tries.get(row["id"], []),
         }
         for row in rows
@@ -186,11 +186,14 @@ def replay(connection: Connection, company_id: str, webhook_id: str, delivery_id
     of_firm(connection, company_id, webhook_id)
     ours = select(table.c.id).where(table.c.id == delivery_id, table.c.address == webhook_id)
     if not outbox.again(connection, connection.scalars(ours).all()):
+        if connection.scalars(ours).first():
+            raise InvalidInputError(f"the words of delivery {delivery_id!r} were removed: it cannot be sent again")
         raise NotFoundError(f"there is no delivery {delivery_id!r}")
 
 
 def replay_since(connection: Connection, company_id: str, webhook_id: str, since: datetime) -> int:
-    """Send every alert raised since then again, those included that a pause kept back; how many."""
+    """Send every alert raised since then again, those included that a pause kept back; return how many.
+    Deliveries whose body was removed, after thirty days or by an erasure, are left alone."""
     hook = of_firm(connection, company_id, webhook_id)
     since_then = select(alert).where(alert.c.company_id == company_id, alert.c.raised_at >= since)
     rows = [dict(row) for row in connection.execute(since_then.order_by(alert.c.raised_at)).mappings()]

@@ -1,6 +1,6 @@
 """Reviews and articles: who said what? The inbox, and one mention opened beside its list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 
 from analysis import disputes, queries, sentiment, store
 from analysis.themes import GENERAL, THEMES
+from analysis.words import folded, written
 from dashboards import replies
 from dashboards.visit import FIRM, Editing, Handling, Reading, RefusedError, Trying, Visit
 from vigie import clock, companies, db, ids, people
@@ -20,6 +21,7 @@ from vigie.errors import NotFoundError
 router = APIRouter(prefix=FIRM + "/reviews")
 _PAGE = 25
 _MOST_SAVED = 50
+_ENDING_CHARS = 2  # that a search may overlook at the end of a name
 _APART = ("aside", "unconfirmed", "unverified", "note", "copy")
 Line = Annotated[str, Query(max_length=100)]
 
@@ -140,7 +142,9 @@ def forget_filter(visit: Handling, filter_id: str) -> RedirectResponse:
 
 
 def _list(connection: Connection, visit: Visit, chosen: dict[str, str], after: str) -> dict[str, Any]:
-    found = queries.mentions(connection, visit.company_id, _filter(chosen), limit=_PAGE + 1, after=_position(after))
+    found = queries.mentions(
+        connection, visit.company_id, _filter(chosen, visit), limit=_PAGE + 1, after=_position(after)
+    )
     query = urlencode(chosen)
     return {
         "mentions": found[:_PAGE],
@@ -185,7 +189,9 @@ def _back(request: Request, visit: Visit, mention_id: str) -> RedirectResponse:
     return visit.back(f"/reviews/{mention_id}" + (f"?{query}" if query else ""), "#opened")
 
 
-def _filter(chosen: dict[str, str]) -> queries.Filter:
+def _filter(chosen: dict[str, str], visit: Visit) -> queries.Filter:
+    # The names that complaints hide from the team must not be found by searching for them.
+    is_for_name = not visit.may("editor") and _may_find(chosen.get("q", ""), visit.firm["staff"])
     return queries.Filter(
         q=chosen.get("q"),
         sentiment=chosen.get("sentiment"),
@@ -198,7 +204,23 @@ def _filter(chosen: dict[str, str]) -> queries.Filter:
         first=_day(chosen.get("from", "")),
         last=_day(chosen.get("to", "")),
         apart=chosen.get("apart"),
+        except_sentiment="negative" if is_for_name else None,
     )
+
+
+def _may_find(q: str, names: Sequence[str]) -> bool:
+    """Whether a search may find one of those names, also by its beginning or with an ending."""
+    name_words = [word for name in names for word in written(folded(name))]
+    for part in q.split():
+        for word in written(folded(part)):
+            if any(_may_match(word, name, is_prefix=part.endswith("*")) for name in name_words):
+                return True
+    return False
+
+
+def _may_match(word: str, name: str, *, is_prefix: bool) -> bool:
+    is_near = len(word) >= len(name) - _ENDING_CHARS
+    return word.startswith(name) or (name.startswith(word) and (is_prefix or is_near))
 
 
 def _saved(connection: Connection, company_id: str) -> list[Any]:

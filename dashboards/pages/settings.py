@@ -154,7 +154,9 @@ def turn_rule(visit: Editing, rule_id: str, enabled: Annotated[bool, Form()]) ->
 def take_away(
     visit: Reading, what: Literal["mentions", "trends", "alerts"], form: Literal["csv", "jsonl"]
 ) -> StreamingResponse:
-    """Everything that the firm has, in a form that other programs read."""
+    """Everything that the firm has, in a form that other programs read; nothing for the team."""
+    if not visit.may("editor"):
+        raise RefusedError(403, "withheld.html")
     rows = {"mentions": export.mentions, "trends": export.trend, "alerts": export.alerts}[what]
     found: Iterator[str] = lines(rows(visit.engine, visit.firm), form)
     kind = "application/x-ndjson"

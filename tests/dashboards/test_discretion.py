@@ -53,3 +53,32 @@ def test_an_owner_chooses_pseudonyms_and_the_team_does_not(house, firm):
     assert "apparaissent sous le nom" in client.get(place).text
     assert client.post(f"{place}/pseudonyms", data={"wanted": "true"}).status_code == 303
     assert "Les nouveaux auteurs sont désignés par un pseudonyme." in client.get(place).text
+
+
+def test_the_team_neither_exports_nor_finds_hidden_names_nor_sees_an_address(house, firm):
+    client = TestClient(work.make_app(house), base_url="http://127.0.0.1", follow_redirects=False)
+    base, now = f"/companies/{firm['id']}", datetime.now(UTC)
+    person(house, firm, "marie@example.fr", "owner")
+    person(house, firm, "lea@example.fr", "team")
+    complaint = Found(text=BAD + " Nul, odieux.", rating=1, published_at=now, contact="nadia@example.fr")
+    hear(house, firm, complaint, Found(text="Kévin est adorable.", rating=5, published_at=now))
+    signed_in(house, client, "marie@example.fr")
+    client.post(f"{base}/settings/staff", data={"names": "Kévin"})
+    (bad,) = [mention for mention in mentions_of(house, firm) if mention["rating"] == 1]
+    place = f"{base}/reviews?q="
+    link = f"/reviews/{bad['id']}"
+    assert link in client.get(place + "kevin").text
+    assert "nadia@example.fr" in client.get(base + link).text
+    exported = client.get(f"{base}/settings/export/mentions.csv")
+    assert exported.status_code == 200
+    assert "nadia@example.fr" not in exported.text
+    signed_in(house, client, "lea@example.fr")
+    assert link in client.get(place + "samedi").text
+    for query in ("kevin", "K%C3%A9vin", "kev*", "KEVIN+samedi", "kevins"):
+        assert link not in client.get(place + query).text
+    assert "nadia@example.fr" not in client.get(base + link).text
+    assert "/export/" not in client.get(f"{base}/settings").text
+    for name in ("mentions.csv", "mentions.jsonl", "alerts.csv", "alerts.jsonl", "trends.csv"):
+        refused = client.get(f"{base}/settings/export/{name}", headers={"Accept": "text/html"})
+        assert refused.status_code == 403
+        assert "Seuls" in refused.text

@@ -255,6 +255,7 @@ def report(
         if facts is None:
             say("the team's edition has nothing to say that week, and is not sent")
             return
+        facts = weekly.facts_for_mail(firm, facts, edition.value, language or firm["language"])
         page = weekly.page_of(house.settings, firm["id"])
         mail = weekly.render(facts, language or firm["language"], page=page, edition=edition.value)
         wire = weekly.message(mail, sender=weekly.sender(house.settings), recipient="", message_id=meant.name)

@@ -176,6 +176,8 @@ def replay_webhook(
 ) -> None:
     """Send one delivery again, or all alerts since a day; each keeps its `webhook-id`.
 
+    It reaches back thirty days: then the body of a delivery is removed.
+
     Example: vigie webhook replay "Boulangerie Mercier" wh_… --since 2026-11-01
     """
     from api.webhooks import store

@@ -83,7 +83,7 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
 
 def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Send what waits; with `once`, until nothing is due."""
-    from dashboards import alert_mails, letters, rounds, weekly
+    from dashboards import alert_mails, letters, mailer, rounds, weekly
     from vigie import outbox
 
     senders = dict(make_senders(house))
@@ -99,6 +99,7 @@ def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
             trimmed_at = time.monotonic()
         mailed = weekly.send_due(house.engine, house.settings) + letters.send_due(house.engine, house.settings)
         mailed += alert_mails.send_due(house.engine, house.settings) + rounds.send_due(house.engine, house.settings)
+        mailed += mailer.remove_emptied(house.engine, house.settings.outbox_dir)
         return mailed + webhooks.run_once() + others.run_once()
 
     try:

@@ -373,7 +373,18 @@ outbox = Table(
     Column("settled_at", Instant),
     Index(None, "state", "kind", "due_at"),
     Index(None, "address", "created_at", "id"),
+    Index(None, "settled_at"),
     Index(None, "company_id"),
+)
+
+# The mentions whose words a delivery carries, so that an erasure finds it without reading its body.
+quotation = Table(
+    "quotation",
+    metadata,
+    Column("delivery_id", String(64), primary_key=True),
+    Column("mention_id", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index(None, "mention_id"),
 )
 
 due = Table(
