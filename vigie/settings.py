@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     )
     base_url: str = Field("http://127.0.0.1:8000", description="the address in mails and links")
     secret_key: str | None = Field(
-        None, description="encrypts secrets at rest and signs links; made in the data folder if not given"
+        None,
+        description="encrypts secrets at rest and signs links, at least 32 random characters; made in the data folder if not set",
     )
     mail_from: str | None = Field(None, description="sender of mails")
     log_retention: Annotated[timedelta, BeforeValidator(_days)] = Field(
@@ -135,6 +136,10 @@ def load(**overrides: Any) -> Settings:
         allowed = {"database_url": ("", "sqlite", "postgresql"), "log_url": ("", "sqlite", "kafka")}[name]
         if scheme not in allowed:
             raise SettingsError(f"VIGIE_{name.upper()}: {scheme or 'it'}:// is not one of {', '.join(allowed[1:])}")
+    if settings.secret_key:
+        from vigie.secrets import check_strength  # cryptography takes 40 ms to import
+
+        check_strength(settings.secret_key)
     return settings
 
 
