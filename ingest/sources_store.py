@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 
+from ingest import secret_custody
 from ingest.source import Aggregate
 from ingest.sources import KINDS
 from vigie import clock, db, due, ids
@@ -16,7 +17,7 @@ from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
 from vigie.secrets import Vault
 
-_CHANGEABLE = {"name", "target", "options", "sealed", "location_id", "paused"}
+_CHANGEABLE = {"name", "target", "options", "sealed", "held_by_host", "location_id", "paused"}
 
 
 def add(
@@ -29,8 +30,11 @@ def add(
     options: Mapping[str, str] | None = None,
     location_id: str | None = None,
     vault: Vault | None = None,
+    by_host: bool = False,
 ) -> str:
-    """A new source; its id. A polled one is due at once. Its secret options need a `vault`.
+    """Add a source and return its id. A polled one is due at once. Secret options need a `vault`.
+
+    Secrets set `by_host` (the command line, or a key of the whole installation) stay in the host's hands.
 
     Raises `InvalidInputError`.
     """
@@ -38,6 +42,7 @@ def add(
         raise InvalidInputError(f"unknown kind {kind!r}: one of {', '.join(KINDS)}")
     values = {"target": target, "name": name or target, "location_id": location_id}
     values |= _sealed(kind, dict(options or {}), vault)
+    values["held_by_host"] = by_host and values["sealed"] is not None
     _check(connection, company_id, values)
     source_id = ids.drawn("so")
     connection.execute(
@@ -50,11 +55,23 @@ def add(
     return source_id
 
 
-def change(connection: Connection, source_id: str, values: Mapping[str, Any], vault: Vault | None = None) -> None:
-    """Set some of a source's fields; a new target is polled from scratch."""
+def change(
+    connection: Connection,
+    source_id: str,
+    values: Mapping[str, Any],
+    vault: Vault | None = None,
+    *,
+    by_host: bool = False,
+) -> None:
+    """Set some of a source's fields; a new target is polled from scratch.
+
+    A stored secret never follows a source to another destination: see `secret_custody`.
+    """
     row = get(connection, source_id)
+    secret_custody.check_change(row, values, by_host=by_host)
     if "options" in values:
         values = {**values, **_sealed(row["kind"], dict(values["options"]), vault)}
+        values["held_by_host"] = by_host and values["sealed"] is not None
     values = {name: value for name, value in values.items() if name in _CHANGEABLE}
     _check(connection, row["company_id"], values)
     if values.get("target", row["target"]) != row["target"]:

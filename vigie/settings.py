@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     base_url: str = Field("http://127.0.0.1:8000", description="the address in mails and links")
     secret_key: str | None = Field(
         None,
-        description="encrypts secrets at rest and signs links, at least 32 random characters; made in the data folder if not set",
+        description="encrypts secrets at rest, signs links; 32 random characters, made in the data folder if not set",
     )
     mail_from: str | None = Field(None, description="sender of mails")
     log_retention: Annotated[timedelta, BeforeValidator(_days)] = Field(

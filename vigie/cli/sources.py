@@ -42,7 +42,7 @@ def add_source(
         row = companies.find(connection, company)
         source_id = sources_store.add(
             connection, row["id"], kind, target, name=name, options=options, location_id=location,
-            vault=Vault(house.settings.secret()),
+            vault=Vault(house.settings.secret()), by_host=True,
         )  # fmt: skip
     say(source_id)
 
