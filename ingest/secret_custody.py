@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import RowMapping
+
 from ingest.sources import KINDS
 from vigie.errors import InvalidInputError
 
@@ -26,12 +28,12 @@ def destination(target: str) -> tuple[object, ...]:
     return parts.scheme, parts.username, parts.hostname, port
 
 
-def may_follow(row: Mapping[str, Any], new_target: str) -> bool:
+def may_follow(row: RowMapping | Mapping[str, Any], new_target: str) -> bool:
     """Return whether a permanent redirect may re-point the source without asking anybody."""
     return not row["sealed"] or destination(row["target"]) == destination(new_target)
 
 
-def check_change(row: Mapping[str, Any], values: Mapping[str, Any], *, by_host: bool) -> None:
+def check_change(row: RowMapping | Mapping[str, Any], values: Mapping[str, Any], *, by_host: bool) -> None:
     """Raise `InvalidInputError` if the change would send the stored secrets elsewhere, or is not this caller's to make.
 
     Options replace the former ones together with their secrets, so that a change of options never keeps a secret.

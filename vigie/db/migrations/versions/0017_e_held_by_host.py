@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    column = sa.Column("held_by_host", sa.Boolean(), nullable=False, server_default=sa.false())
+    column: sa.Column[bool] = sa.Column("held_by_host", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("source", column)
     # Nobody knows any more who set the earlier secrets: the careful answer protects shared mailboxes.
     op.execute(sa.text("UPDATE source SET held_by_host = true WHERE sealed IS NOT NULL"))
