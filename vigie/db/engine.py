@@ -45,6 +45,7 @@ def connect(url: str) -> Engine:
         return _sqlite(url)
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=10,
         pool_timeout=1,
         pool_pre_ping=True,
@@ -56,7 +57,7 @@ def _sqlite(url: str) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 10}, pool_size=10, pool_timeout=1)
+    engine = create_engine(url, connect_args={"timeout": 10}, pool_size=10, pool_timeout=1, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
