@@ -1,6 +1,7 @@
 """Settings: read once, from VIGIE_* variables or a `vigie.toml`. Embedded by default."""
 
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic_settings import (
 
 from vigie.errors import SettingsError
 
+HIDDEN = "********"
+_SECRET_OPTION = re.compile(r"([^&=]*(?:password|passwd|secret|token|credential|key)[^&=]*=)[^&]*", re.I)
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -163,7 +166,16 @@ def _hidden(name: str, value: object) -> str:
     if value in (None, (), ""):
         return "(not set)"
     if name == "secret_key":
-        return "********"
+        return HIDDEN
     text = ",".join(value) if isinstance(value, tuple) else str(value)
-    password = urlsplit(text).password if name.endswith("_url") else None
-    return text.replace(f":{password}@", ":********@") if password else text
+    return _hide_credentials(text) if name.endswith("_url") else text
+
+
+def _hide_credentials(url: str) -> str:
+    """Return the address with its password, and with every option that names a secret, replaced by asterisks."""
+    address, mark, query = url.partition("?")
+    before, at, host = address.rpartition("@")
+    account, colon, password = before.removeprefix(f"{before.partition('//')[0]}//").partition(":")
+    if at and password:
+        address = f"{before.partition('//')[0]}//{account}{colon}{HIDDEN}{at}{host}"
+    return address + mark + _SECRET_OPTION.sub(rf"\g<1>{HIDDEN}", query)
