@@ -34,6 +34,7 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         docs_url="/api/docs",
         redoc_url=None,
+        redirect_slashes=False,  # its redirects name whatever Host was sent
     )
     app.state.services = services
     errors.install(app)

@@ -86,9 +86,14 @@ def get(connection: Connection, company_id: str) -> RowMapping:
 
 
 def find(connection: Connection, name_or_id: str) -> RowMapping:
-    """One firm, by its id or exact name; raises `NotFoundError`, also when two firms bear that name."""
+    """Return one company, by its id, else by its exact name.
+
+    Raises `NotFoundError`, also when two companies have that name.
+    """
     same = (company.c.id == name_or_id) | (company.c.name == name_or_id)
     rows = connection.execute(select(company).where(same)).mappings().all()
+    # A company may be named like another's id: the id decides.
+    rows = [row for row in rows if row["id"] == name_or_id] or rows
     if len(rows) != 1:
         what = "no firm" if not rows else f"{len(rows)} firms (give the id)"
         raise NotFoundError(f"{what} called {name_or_id!r}: `vigie company list` shows them")
