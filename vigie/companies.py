@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, case, delete, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, select, update
 
 from vigie import clock, db, due, ids
 from vigie.db.tables import company, location, mention, recipient, source
@@ -163,7 +163,7 @@ def add_recipient(
         raise InvalidInputError(f"{frequency!r} is none of {', '.join(FREQUENCIES)}; the team's edition is weekly")
     row = {
         "company_id": company_id,
-        "email": check_email(address),
+        "email": _stored_spelling(connection, company_id, check_email(address)),
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
@@ -177,6 +177,12 @@ def add_recipient(
         chosen["reminders"] = reminders
     db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
+
+
+def _stored_spelling(connection: Connection, company_id: str, email: str) -> str:
+    """Return the address as this company's recipient has it already, whatever its case: one person gets one mail."""
+    is_same = recipient.c.company_id == company_id, func.lower(recipient.c.email) == email.lower()
+    return connection.scalar(select(recipient.c.email).where(*is_same).limit(1)) or email
 
 
 def next_report(connection: Connection, firm: Mapping[str, Any]) -> datetime:

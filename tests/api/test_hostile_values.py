@@ -39,3 +39,10 @@ def test_an_id_names_its_company_even_when_another_has_that_name(house, firm):
     with db.writing(house.engine) as connection:
         companies.add(connection, firm["id"])
         assert companies.find(connection, firm["id"])["id"] == firm["id"]
+
+
+def test_one_recipient_in_two_spellings_gets_one_mail(house, firm):
+    with db.writing(house.engine) as connection:
+        for address in ("Marie@Example.fr", "marie@example.fr", "MARIE@EXAMPLE.FR"):
+            companies.add_recipient(connection, firm["id"], address)
+        assert [row["email"] for row in companies.recipients(connection, firm["id"])] == ["Marie@Example.fr"]
