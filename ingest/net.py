@@ -10,6 +10,18 @@ from collections.abc import Iterable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# The IANA special-purpose registries, because the interpreter's own tables differ from one release to the next;
+# besides, an address at which a cloud provider answers its own machines (Azure: 168.63.129.16).
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in """
+        0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+        192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15
+        198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+        ::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32 2620:4f:8000::/48 3fff::/20 5f00::/16
+        fc00::/7 fe80::/10 fec0::/10 ff00::/8
+    """.split()
+)
 
 
 class Allowed:
@@ -64,7 +76,8 @@ def is_global(address: Address) -> bool:
     inner = _embedded(address)
     if inner is not None:
         return is_global(inner)
-    return address.is_global and not address.is_multicast
+    is_special = any(address.version == network.version and address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not is_special
 
 
 def _embedded(address: Address) -> Address | None:

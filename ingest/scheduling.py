@@ -15,14 +15,14 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
-from ingest import rhythm, sources_store
+from ingest import rhythm, secret_custody, sources_store
 from ingest.collect import Intake, Parcel
 from ingest.found import mentions
 from ingest.http import Web
 from ingest.polite import BusyError
 from ingest.source import Poll
 from ingest.sources import KINDS
-from vigie import clock, counters, db, due
+from vigie import audit, clock, counters, db, due
 from vigie.db.tables import source
 from vigie.errors import SourceError, UnavailableError, VigieError
 from vigie.events import Mention
@@ -176,6 +176,9 @@ class Collector:
         if poll is None:
             return
         counters.add(connection, counters.UNREADABLE_ITEMS, poll.unreadable)
+        if "target" in outcome.values:
+            moved = f"source {job.row['id']}: {job.row['target']} -> {outcome.values['target']}"
+            audit.note(connection, job.row["company_id"], "Vigie", "source moved", moved)
         if outcome.mentions or job.row["listening_since"] is None:
             sources_store.received(connection, job.row, came=bool(outcome.mentions))
         if poll.aggregates:
@@ -198,7 +201,7 @@ def _succeeded(job: Job, poll: Poll) -> Outcome:
         "failures": 0,
         "failing_since": None,
     }
-    if poll.moved_to:
+    if poll.moved_to and secret_custody.may_follow(row, poll.moved_to):
         values["target"] = poll.moved_to
     if poll.findings is not None:
         values["findings"] = list(poll.findings)

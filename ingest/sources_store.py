@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 
+from ingest import inbound_secret, secret_custody
 from ingest.source import Aggregate
 from ingest.sources import KINDS
 from vigie import clock, db, due, ids
@@ -16,7 +17,7 @@ from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
 from vigie.secrets import Vault
 
-_CHANGEABLE = {"name", "target", "options", "sealed", "location_id", "paused"}
+_CHANGEABLE = {"name", "target", "options", "sealed", "held_by_host", "location_id", "paused"}
 
 
 def add(
@@ -29,16 +30,21 @@ def add(
     options: Mapping[str, str] | None = None,
     location_id: str | None = None,
     vault: Vault | None = None,
+    by_host: bool = False,
 ) -> str:
-    """A new source; its id. A polled one is due at once. Its secret options need a `vault`.
+    """Add a source and return its id. A polled one is due at once. Secret options need a `vault`.
+
+    Secrets set `by_host` (the command line, or a key of the whole installation) stay in the host's hands.
 
     Raises `InvalidInputError`.
     """
     if kind not in KINDS:
         raise InvalidInputError(f"unknown kind {kind!r}: one of {', '.join(KINDS)}")
-    values = {"target": target, "name": name or target, "location_id": location_id}
+    values: dict[str, Any] = {"target": target, "name": name or target, "location_id": location_id}
     values |= _sealed(kind, dict(options or {}), vault)
+    values["held_by_host"] = by_host and values["sealed"] is not None
     _check(connection, company_id, values)
+    _check_inbound(connection, kind, (options or {}).get("secret"), vault)
     source_id = ids.drawn("so")
     connection.execute(
         source.insert().values(
@@ -50,11 +56,25 @@ def add(
     return source_id
 
 
-def change(connection: Connection, source_id: str, values: Mapping[str, Any], vault: Vault | None = None) -> None:
-    """Set some of a source's fields; a new target is polled from scratch."""
+def change(
+    connection: Connection,
+    source_id: str,
+    values: Mapping[str, Any],
+    vault: Vault | None = None,
+    *,
+    by_host: bool = False,
+) -> None:
+    """Set some of a source's fields; a new target is polled from scratch.
+
+    A stored secret never follows a source to another destination: see `secret_custody`.
+    """
     row = get(connection, source_id)
+    secret_custody.check_change(row, values, by_host=by_host)
     if "options" in values:
-        values = {**values, **_sealed(row["kind"], dict(values["options"]), vault)}
+        new_options = dict(values["options"])
+        values = {**values, **_sealed(row["kind"], new_options, vault)}
+        values["held_by_host"] = by_host and values["sealed"] is not None
+        _check_inbound(connection, row["kind"], new_options.get("secret"), vault, source_id)
     values = {name: value for name, value in values.items() if name in _CHANGEABLE}
     _check(connection, row["company_id"], values)
     if values.get("target", row["target"]) != row["target"]:
@@ -167,6 +187,22 @@ def _sealed(kind: str, given: dict[str, str], vault: Vault | None) -> dict[str, 
         raise InvalidInputError("a secret option needs VIGIE_SECRET_KEY")
     sealed = vault.encrypt(json.dumps(secrets)) if secrets and vault else None
     return {"options": {name: value for name, value in given.items() if name not in secrets}, "sealed": sealed}
+
+
+def _check_inbound(
+    connection: Connection, kind: str, secret: str | None, vault: Vault | None, source_id: str | None = None
+) -> None:
+    """Raise `InvalidInputError` for a weak signing secret, and for one that another source has.
+
+    A signature does not name its source: with one secret, two companies would accept each other's messages.
+    """
+    if kind != "webhook" or secret is None:
+        return
+    inbound_secret.check(secret)
+    others = select(source).where(source.c.kind == kind, source.c.sealed.is_not(None), source.c.id != (source_id or ""))
+    for row in connection.execute(others).mappings():
+        if options(row, vault).get("secret") == secret:
+            raise InvalidInputError("another source has this signing secret already: let the sender make a new one")
 
 
 def _check(connection: Connection, company_id: str, values: Mapping[str, Any]) -> None:

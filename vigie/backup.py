@@ -8,6 +8,7 @@ out: whoever finds a backup cannot read the passwords in it.
 import base64
 import io
 import json
+import os
 import sqlite3
 import tempfile
 import zipfile
@@ -26,6 +27,8 @@ from vigie.errors import InvalidInputError
 _MANIFEST, _LOG = "manifest.json", "log.db"
 _FORM = 1
 _SHORT_LIVED = {"token": ("kind", ("session", "link"))}  # what opens pages is made anew
+# Mails with links and codes that open pages: invitations (`in_…`) and sign-ins (`si_…`), see dashboards/letters.py.
+_OPENING_MAILS = ("in\\_%", "si\\_%")
 _BATCH = 1_000
 _MOST_LINE = 50_000_000
 
@@ -35,7 +38,9 @@ Row = dict[str, Any]
 def write(engine: Engine, log: Path | None, out: Path) -> dict[str, int]:
     """Write everything to `out`; how many rows of each table. `log` is the embedded log's file, if there is one."""
     aside = out.with_name(out.name + ".part")
-    with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+    aside.unlink(missing_ok=True)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         counts = _write_tables(engine, archive)
         if log is not None and log.exists():
             _write_log(log, archive)
@@ -77,6 +82,8 @@ def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
     if table.name in _SHORT_LIVED:
         column, values = _SHORT_LIVED[table.name]
         query = query.where(table.c[column].not_in(values))
+    for pattern in _OPENING_MAILS if table.name == "outbox" else ():
+        query = query.where(table.c.event_id.not_like(pattern, escape="\\"))
     for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
         yield json.dumps({name: _plain(value) for name, value in row.items()}).encode() + b"\n"
 
@@ -97,6 +104,7 @@ def _restore_tables(
     engine: Engine, archive: zipfile.ZipFile, manifest: Row, *, replace: bool, with_positions: bool
 ) -> None:
     """Into tables of the backup's own release, which are then migrated as any old ones."""
+    present_keys = _present_keys(engine)
     _clear(engine, replace=replace)
     migrate.migrate(engine, manifest["tables_at"])
     with writing(engine) as connection:
@@ -107,9 +115,35 @@ def _restore_tables(
             # Positions are of the log that was backed up: on another one everything is read from its beginning.
             if table.name != "consumer_offset" or (with_positions and _LOG in archive.namelist()):
                 _load(connection, table, archive)
+        _drop_revoked_keys(connection, present_keys)
     migrate.migrate(engine)
     with writing(engine) as connection:
         due.schedule(connection, due.SEARCH, ["mentions"])
+
+
+def _present_keys(engine: Engine) -> set[str] | None:
+    """Return the hashes of the keys that are valid here, or None where no company lives yet."""
+    with writing(engine) as connection:
+        metadata = MetaData()
+        metadata.reflect(connection)
+        company, token = metadata.tables.get("company"), metadata.tables.get("token")
+        if company is None or token is None:
+            return None
+        if not connection.scalar(select(func.count()).select_from(company)):
+            return None
+        return set(connection.scalars(select(token.c.hash)))
+
+
+def _drop_revoked_keys(connection: Connection, present_keys: set[str] | None) -> None:
+    """Remove restored keys that this installation has revoked since the backup."""
+    if present_keys is None:
+        return
+    metadata = MetaData()
+    metadata.reflect(connection, only=["token"])
+    token = metadata.tables["token"]
+    revoked = set(connection.scalars(select(token.c.hash))) - present_keys
+    for key_hash in revoked:
+        connection.execute(token.delete().where(token.c.hash == key_hash))
 
 
 def _clear(engine: Engine, *, replace: bool) -> None:

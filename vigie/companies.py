@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, RowMapping, case, delete, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, select, update
 
 from vigie import clock, db, deadletters, due, ids
 from vigie.db.tables import company, location, mention, recipient, source
@@ -86,9 +86,14 @@ def get(connection: Connection, company_id: str) -> RowMapping:
 
 
 def find(connection: Connection, name_or_id: str) -> RowMapping:
-    """One firm, by its id or exact name; raises `NotFoundError`, also when two firms bear that name."""
+    """Return one company, by its id, else by its exact name.
+
+    Raises `NotFoundError`, also when two companies have that name.
+    """
     same = (company.c.id == name_or_id) | (company.c.name == name_or_id)
     rows = connection.execute(select(company).where(same)).mappings().all()
+    # A company may be named like another's id: the id decides.
+    rows = [row for row in rows if row["id"] == name_or_id] or rows
     if len(rows) != 1:
         what = "no firm" if not rows else f"{len(rows)} firms (give the id)"
         raise NotFoundError(f"{what} called {name_or_id!r}: `vigie company list` shows them")
@@ -159,7 +164,7 @@ def add_recipient(
         raise InvalidInputError(f"{frequency!r} is none of {', '.join(FREQUENCIES)}; the team's edition is weekly")
     row = {
         "company_id": company_id,
-        "email": check_email(address),
+        "email": _stored_spelling(connection, company_id, check_email(address)),
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
@@ -173,6 +178,12 @@ def add_recipient(
         chosen["reminders"] = reminders
     db.upsert(connection, recipient, [row | chosen], update=("edition", "language", *chosen))
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
+
+
+def _stored_spelling(connection: Connection, company_id: str, email: str) -> str:
+    """Return the address as this company's recipient has it already, whatever its case: one person gets one mail."""
+    is_same = recipient.c.company_id == company_id, func.lower(recipient.c.email) == email.lower()
+    return connection.scalar(select(recipient.c.email).where(*is_same).limit(1)) or email
 
 
 def next_report(connection: Connection, firm: Mapping[str, Any]) -> datetime:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from vigie import access, clock, companies, db, due, ids
-from vigie.db.tables import company, member, person, sign_in
+from vigie.db.tables import company, member, person, sign_in, token
 from vigie.errors import InvalidInputError, NotFoundError
 
 ROLES = ("owner", "adviser", "team")
@@ -96,6 +96,14 @@ def get(connection: Connection, person_id: str) -> RowMapping:
 def every(connection: Connection) -> Sequence[RowMapping]:
     """All people, by address."""
     return connection.execute(select(person).order_by(person.c.email)).mappings().all()
+
+
+def has_administrator(connection: Connection) -> bool:
+    """Return whether somebody can open the whole installation: an administrator, or an open session of the host."""
+    administrator = select(person.c.id).where(person.c.admin)
+    is_open = token.c.kind == "session", token.c.person_id.is_(None), token.c.expires_at > clock.now()
+    session = select(token.c.hash).where(*is_open)
+    return any(connection.execute(query.limit(1)).first() is not None for query in (administrator, session))
 
 
 def of_company(connection: Connection, company_id: str) -> Sequence[RowMapping]:

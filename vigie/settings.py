@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from pydantic_settings import (
 
 from vigie.errors import SettingsError
 
+HIDDEN = "********"
+_SECRET_OPTION = re.compile(r"([^&=]*(?:password|passwd|secret|token|credential|key)[^&=]*=)[^&]*", re.I)
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -51,7 +54,8 @@ class Settings(BaseSettings):
     )
     base_url: str = Field("http://127.0.0.1:8000", description="the address in mails and links")
     secret_key: str | None = Field(
-        None, description="encrypts secrets at rest and signs links; made in the data folder if not given"
+        None,
+        description="encrypts secrets at rest, signs links; 32 random characters, made in the data folder if not set",
     )
     mail_from: str | None = Field(None, description="sender of mails")
     log_retention: Annotated[timedelta, BeforeValidator(_days)] = Field(
@@ -149,6 +153,10 @@ def load(**overrides: Any) -> Settings:
             ipaddress.ip_network(entry, strict=False)
         except ValueError as error:
             raise SettingsError(f"VIGIE_TRUSTED_PROXIES: {entry!r} is neither an address nor a CIDR") from error
+    if settings.secret_key:
+        from vigie.secrets import check_strength  # cryptography takes 40 ms to import
+
+        check_strength(settings.secret_key)
     return settings
 
 
@@ -195,7 +203,16 @@ def _hidden(name: str, value: object) -> str:
     if value in (None, (), ""):
         return "(not set)"
     if name == "secret_key":
-        return "********"
+        return HIDDEN
     text = ",".join(value) if isinstance(value, tuple) else str(value)
-    password = urlsplit(text).password if name.endswith("_url") else None
-    return text.replace(f":{password}@", ":********@") if password else text
+    return _hide_credentials(text) if name.endswith("_url") else text
+
+
+def _hide_credentials(url: str) -> str:
+    """Return the address with its password, and with every option that names a secret, replaced by asterisks."""
+    address, mark, query = url.partition("?")
+    before, at, host = address.rpartition("@")
+    account, colon, password = before.removeprefix(f"{before.partition('//')[0]}//").partition(":")
+    if at and password:
+        address = f"{before.partition('//')[0]}//{account}{colon}{HIDDEN}{at}{host}"
+    return address + mark + _SECRET_OPTION.sub(rf"\g<1>{HIDDEN}", query)

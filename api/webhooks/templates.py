@@ -7,7 +7,7 @@ be followed by `|html` (escaped, for fields that a CRM shows as HTML) or `|int` 
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vigie.errors import InvalidInputError
@@ -33,7 +33,7 @@ _OURS = {"host", "content-length", "transfer-encoding", "connection", "content-t
 
 def check(template: Any, headers: Mapping[str, str]) -> None:
     """Raises `InvalidInputError` for a template or headers that cannot be sent."""
-    if len(json.dumps(template)) > _MOST or _depth(template) > _DEEPEST:
+    if _is_deeper(template, _DEEPEST) or len(json.dumps(template)) > _MOST:
         raise InvalidInputError(f"a template has at most {_MOST} characters and {_DEEPEST} levels")
     for name in unknown(template, NAMES):
         raise InvalidInputError(f"{{{name}}} is none of {', '.join(NAMES)}")
@@ -78,6 +78,15 @@ def _value(value: Any, wanted: str | None) -> Any:
     return int(value) if wanted == "int" else value
 
 
-def _depth(value: Any) -> int:
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max((_depth(one) for one in inside), default=0)
+def _is_deeper(template: Any, levels: int) -> bool:
+    """Return whether values are nested in more than `levels`, level by level: recursion would meet its own limit."""
+    values = [template]
+    for _ in range(levels):
+        values = [inner for value in values for inner in _inner_values(value)]
+    return bool(values)
+
+
+def _inner_values(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

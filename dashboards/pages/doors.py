@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import Engine
+from starlette.background import BackgroundTask
 
 from dashboards import letters
 from dashboards.visit import LANGUAGE, Given, Visitor, cookie_name, language_of, show
@@ -32,12 +34,17 @@ def enter(request: Request, given: Given, link: Annotated[str, Form(max_length=2
 
 @router.post("/sign-in", response_class=HTMLResponse)
 def sign_in(request: Request, given: Given, email: Email) -> Response:
-    """The same answer whether or not somebody has that address: who belongs here is nobody's business."""
-    with db.writing(given.engine) as connection:
-        begun = people.begin(connection, email, given.settings.secret())
-        if begun:
-            letters.sign_in(connection, given.settings, *begun)
-    return show("sign_in.html", language_of(request), email=email, failed=False)
+    """Give the same answer in the same time for every address: the mail is made after the answer was sent."""
+    response = show("sign_in.html", language_of(request), email=email, failed=False)
+    response.background = BackgroundTask(_send_sign_in, given.engine, given.settings, email)
+    return response
+
+
+def _send_sign_in(engine: Engine, settings: Settings, email: str) -> None:
+    with db.writing(engine) as connection:
+        started = people.begin(connection, email, settings.secret())
+        if started:
+            letters.sign_in(connection, settings, *started)
 
 
 @router.post("/sign-in/code", response_class=HTMLResponse)

@@ -9,11 +9,13 @@ from sqlalchemy import func, select
 from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
+from api.webhooks.receive import signed_id
 from ingest import sources_store
 from tests.pipeline import analyse
 from vigie import access, clock, companies, db
 from vigie.cli import work
 from vigie.db.tables import mention
+from vigie.errors import InvalidInputError
 from vigie.secrets import Vault
 
 SECRET = "whsec_" + base64.b64encode(b"vingt-quatre octets et plus").decode()
@@ -150,3 +152,38 @@ def test_only_a_webhook_source_listens_and_says_no_more(client, house, firm, sou
     with db.writing(house.engine) as connection:
         sources_store.change(connection, source_id, {"paused": True})
     assert send(client, source_id).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_AA==", "whsec_", "whsec_????", "secret", "é", "whsec_" + base64.b64encode(b"a" * 32).decode()]
+)
+def test_a_secret_that_can_be_guessed_or_not_be_read_is_refused(house, firm, secret):
+    vault = Vault(house.settings.secret())
+    with db.writing(house.engine) as connection, pytest.raises(InvalidInputError, match="secret"):
+        sources_store.add(connection, firm["id"], "webhook", "Guest", options={"secret": secret}, vault=vault)
+
+
+def test_two_sources_never_share_a_signing_secret(house, firm, source_id):
+    vault = Vault(house.settings.secret())
+    with db.writing(house.engine) as connection:
+        other = companies.add(connection, "Another")
+        with pytest.raises(InvalidInputError, match="already"):
+            sources_store.add(connection, other, "webhook", "Guest", options={"secret": SECRET}, vault=vault)
+        other_id = sources_store.add(connection, other, "webhook", "Guest", options={"secret": OTHER}, vault=vault)
+        with pytest.raises(InvalidInputError, match="already"):
+            sources_store.change(connection, other_id, {"options": {"secret": SECRET}}, vault)
+        sources_store.change(connection, source_id, {"options": {"secret": SECRET}}, vault)
+
+
+def test_the_names_that_svix_gives_the_headers_are_accepted(house, client, source_id):
+    body = json.dumps(REVIEW).encode()
+    headers = {name.replace("webhook", "svix"): value for name, value in signed(body).items()}
+    assert send(client, source_id, headers=headers).status_code == 202
+    assert send(client, source_id, headers={**headers, "svix-id": "msg_2"}).status_code == 401
+    assert stored(house) == 1
+
+
+@pytest.mark.parametrize("secret", ["whsec_AA==", "whsec_", "whsec_????", "é"])
+def test_a_malformed_secret_of_an_earlier_release_is_no_server_error(secret):
+    headers = signed(b"{}", secret="whsec_AA==")
+    assert signed_id(secret, headers, b"{}") is None

@@ -18,7 +18,7 @@ from ingest.net import is_global
 from ingest.scheduling import Collector
 from tests.pipeline import SHARED, analyse, is_exact
 from tests.web import Answer, Site
-from vigie import clock, companies, db
+from vigie import audit, clock, companies, db
 from vigie.db.tables import due, mention, source
 from vigie.errors import InvalidInputError, SourceError, UnavailableError
 from vigie.log import MENTIONS
@@ -141,6 +141,9 @@ def test_a_permanent_move_is_followed_and_remembered(house, firm, site, collecto
     source_id = add(house, firm, f"{site.url}/old")
     poll_all(collector)
     assert state(house, source_id)["target"] == f"{site.url}/new"
+    with db.reading(house.engine) as connection:
+        moves = [row["subject"] for row in audit.of_company(connection, firm["id"])]
+    assert moves == [f"source {source_id}: {site.url}/old -> {site.url}/new"]
 
 
 def test_a_page_leads_to_its_feed(house, firm, site, collector):

@@ -65,7 +65,7 @@ def test_the_secret_key_is_made_once_and_for_its_owner_only(embedded):
 
 def test_passwords_are_hidden_where_settings_are_shown(embedded, monkeypatch):
     monkeypatch.setenv("VIGIE_SMTP_URL", "smtp://marie:geheim@mail.example.fr")
-    monkeypatch.setenv("VIGIE_SECRET_KEY", "geheim")
+    monkeypatch.setenv("VIGIE_SECRET_KEY", "geheim-0123456789-abcdefghijklmnop")
     assert "geheim" not in str(settings.load().described())
 
 

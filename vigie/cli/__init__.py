@@ -3,11 +3,13 @@
 Rooms are imported inside each command, so that `vigie --help` stays instant.
 """
 
+import os
 import sys
 
 import typer
 
 from vigie.cli import companies, doctor, hosting, operations, roles, rules, sources, stores, texts, users, webhooks
+from vigie.private_files import UMASK
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +23,7 @@ for part in (roles, companies, users, sources, rules, webhooks, operations, doct
 
 def main() -> None:
     """Run a command; what goes wrong is one line, unless --debug asks for more."""
+    os.umask(UMASK)
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

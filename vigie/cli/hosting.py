@@ -84,10 +84,13 @@ def setup(
     values = _values(domain.strip(), mail.strip(), admin.strip(), backup.strip(), firms.strip().lower(), way)
     written = _rendered(way, values)
     _refuse_what_is_there(folder, written)
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)  # the service users read it; passwords have a mode of their own
     for name, text in written.items():
         path = folder / name
-        path.touch(0o600 if name in _SECRET else 0o644)
+        path.touch(0o600)
+        path.chmod(0o600 if name in _SECRET else 0o644)
         path.write_text(text, encoding="utf-8")
         say(str(path))
     tell(_NEXT[way].format(folder=folder, admin=admin.strip(), **values))

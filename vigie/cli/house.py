@@ -1,7 +1,8 @@
 """What every command works with: the settings, the database, the log, opened once and closed at the end."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from ingest.collect import Intake
     from vigie.log import EventLog
     from vigie.settings import Settings
+
+
+# Line breaks are left to the renderer, which escapes them; bidirectional marks reorder what is read.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(slots=True)
@@ -33,7 +38,7 @@ class House:
 @contextmanager
 def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
     """The house, its doors open; on the embedded default the tables are made, as there is nobody else to do so."""
-    from vigie import db, moving, settings
+    from vigie import db, moving, private_files, settings
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
     from vigie.log import open_log
@@ -45,6 +50,8 @@ def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
             "the data has moved to another database: set VIGIE_DATABASE_URL and VIGIE_LOG_URL as they were given to "
             f"`vigie migrate-store` (to go back to what is here, remove {given.data_dir / 'moved.json'})"
         )
+    if private_files.tighten(given.data_dir):
+        tell(f"{given.data_dir} could be read by other users: it is private now")
     house = House(given, db.connect(given.database), open_log(given))
     try:
         if given.database_url is None:
@@ -85,11 +92,20 @@ def quiet() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,
+            escape_controls,
             structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lines())),
     )
+
+
+def escape_controls(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters, so that what a stranger wrote moves no cursor of whoever reads the log."""
+    for name, value in event.items():
+        if not isinstance(value, int | float | None):
+            event[name] = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
+    return event
 
 
 class _Lines:

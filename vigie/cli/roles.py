@@ -41,7 +41,7 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
         supervisor.start()
         supervisor.await_pages()
         tell(f"Vigie runs at {house.settings.base_url}")
-        say(one_time_link(house))
+        say(opening_hint(house))
         supervisor.stop.wait()
         tell("stopping")
         supervisor.join()
@@ -92,7 +92,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
     with opened(migrated=False, **address(host, port)) as house, work.listen(host, port) as listening:
         stop = _started(house, metrics=False)
-        say(one_time_link(house))
+        say(opening_hint(house))
         work.serve_on(house, stop, listening)
 
 
@@ -122,6 +122,18 @@ def only_one(settings: "Settings") -> Iterator[None]:
         except OSError:
             tell(f"another `vigie up` already uses the folder {settings.data_dir}: both will share the work")
         yield
+
+
+def opening_hint(house: "House") -> str:
+    """Return a one-time link while nobody else can sign in, otherwise how to make one.
+
+    A link at every start would stay in the journal, and opens everything for an hour.
+    """
+    from vigie import db, people
+
+    with db.reading(house.engine) as connection:
+        is_in_use = people.has_administrator(connection)
+    return "to open the pages: `vigie token link`" if is_in_use else one_time_link(house)
 
 
 def one_time_link(house: "House") -> str:

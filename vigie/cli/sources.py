@@ -10,6 +10,7 @@ import typer
 
 from vigie.cli.companies import AsJson, Company
 from vigie.cli.house import listed, opened, say, tell
+from vigie.cli.secret_values import read_values
 
 source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: add, list, check, kinds, pause …")
 
@@ -27,7 +28,9 @@ def add_source(
     target: str,
     name: str | None = None,
     location: Annotated[str | None, typer.Option(help="the id of the place it belongs to")] = None,
-    option: Annotated[list[str] | None, typer.Option(metavar="K=V", help="may be repeated")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="repeatable; K=- asks, K=@FILE reads a file")
+    ] = None,
 ) -> None:
     """Listen at TARGET from now on, and print the source's id.
 
@@ -37,12 +40,12 @@ def add_source(
     from vigie import companies, db
     from vigie.secrets import Vault
 
-    options = _pairs(option)
+    options = read_values(_pairs(option))
     with opened() as house, db.writing(house.engine) as connection:
         row = companies.find(connection, company)
         source_id = sources_store.add(
             connection, row["id"], kind, target, name=name, options=options, location_id=location,
-            vault=Vault(house.settings.secret()),
+            vault=Vault(house.settings.secret()), by_host=True,
         )  # fmt: skip
     say(source_id)
 

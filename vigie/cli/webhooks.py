@@ -9,6 +9,7 @@ import typer
 
 from vigie.cli.companies import AsJson, Company
 from vigie.cli.house import House, listed, opened, say, tell
+from vigie.cli.secret_values import read_values
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,7 +45,7 @@ def add_webhook(
 
     Examples: vigie webhook add "Boulangerie Mercier" https://crm.example.fr/hooks/vigie
 
-    vigie webhook add "Boulangerie Mercier" --recipe hubspot --set key=pat-eu1-…
+    vigie webhook add "Boulangerie Mercier" --recipe hubspot --set key=-
     """
     from api.webhooks import recipes, store
     from ingest.http import check_address
@@ -59,7 +60,7 @@ def add_webhook(
     headers: dict[str, str] = {}
     template = None
     if recipe is not None:
-        url, headers, template = recipes.named(recipe).prepare(dict(_pair(one) for one in values or ()))
+        url, headers, template = recipes.named(recipe).prepare(read_values(dict(_pair(one) for one in values or ())))
     check_address(url or "")
     with opened() as house, db.writing(house.engine) as connection:
         company_id = companies.find(connection, company)["id"]

@@ -77,6 +77,8 @@ source = Table(
     Column("options", JSON, nullable=False),
     # Passwords and keys among the options, sealed (vigie/secrets.py).
     Column("sealed", LargeBinary),
+    # Whether the secret was set by the host: then a firm's editors change neither target nor options.
+    Column("held_by_host", Boolean, nullable=False, server_default=false()),
     # What the source needs to ask only for what is new; stored once its mentions are durable in the log.
     Column("cursor", JSON, nullable=False),
     # Seconds between two polls, learnt from how often it brings something.
