@@ -162,6 +162,7 @@ def test_the_expressions_are_found():
     assert len(EXPRESSIONS) > 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pattern"), EXPRESSIONS, ids=[f"{name}:{number}" for number, (name, _) in enumerate(EXPRESSIONS)]
 )

@@ -130,6 +130,7 @@ def test_a_record_without_their_words_stays_as_it_is():
     assert forgetting.without(None, asked, set()) is None
 
 
+@pytest.mark.slow
 def test_a_file_that_somebody_keeps_reading_is_told(told, house, firm, monkeypatch):
     monkeypatch.setattr(scrub, "_PATIENCE", 0.3)
     reader = sqlite3.connect(house.settings.data_dir / "vigie.db")

@@ -108,6 +108,7 @@ def test_the_week_of_a_change_is_found_and_none_where_nothing_changed():
     )
 
 
+@pytest.mark.slow
 def test_simulated_firms_find_the_truth_within_the_interval_and_hear_of_no_change_that_is_none():
     lines = simulation.lines(450)
     held = float(next(line for line in lines if "**all**" in line).split("**")[3].split(" %")[0])

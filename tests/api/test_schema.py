@@ -43,6 +43,7 @@ def served(house, firm):
     runner.join(20)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_answer_is_declared_and_none_is_a_crash(served, house, firm, seed, tmp_path):

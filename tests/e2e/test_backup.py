@@ -94,6 +94,7 @@ def test_a_file_that_is_no_backup_is_refused(lived, tmp_path, damage):
     assert tables(lived.engine) == before
 
 
+@pytest.mark.slow
 def test_the_commands_back_up_and_restore_a_running_firm_and_keep_who_was_forgotten(tmp_path):
     data, file = tmp_path / "data", tmp_path / "b.zip"
     firm = vigie("company", "add", "Boulangerie Mercier", data=data).stdout.strip()

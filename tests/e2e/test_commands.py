@@ -34,6 +34,7 @@ def vigie(*arguments, data, expect=0, **environment):
     return done
 
 
+@pytest.mark.slow
 def test_the_demonstration_does_the_whole_loop(tmp_path):
     done = vigie("demo", "--once", data=tmp_path / "data")
     assert "52 mentions" in done.stdout
@@ -78,6 +79,7 @@ def test_up_serves_collects_and_ends_in_good_order(tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_firm_from_its_name_to_its_mail(tmp_path):
     data = tmp_path / "data"
     company = vigie("company", "add", "Boulangerie Mercier", "--email", "marie@example.fr", data=data).stdout.strip()

@@ -28,6 +28,7 @@ FIRMS = 20
 TEXTS = ("Très bon pain, accueil charmant.", "Attente interminable, personnel désagréable.", "Correct.", "Great cake!")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("backend", ["embedded-sqlite", "kafka-postgresql"])
 def test_killed_workers_lose_nothing_and_count_nothing_twice(backend, request, tmp_path):

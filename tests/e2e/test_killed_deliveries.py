@@ -49,6 +49,7 @@ def engine(settings):
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_killed_sender_loses_nothing(settings, engine):
     sound, others = Site(), Site()
     slow = Answer(b"ok")

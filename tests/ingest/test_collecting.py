@@ -277,6 +277,7 @@ def test_an_unreadable_file_says_why(house, firm, tmp_path):
 FEEDS = SHARED / "inputs" / "feeds"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not FEEDS.is_dir(), reason="feeds of other projects are absent (../shared/inputs)")
 def test_feeds_that_nobody_here_wrote(house, firm, site, collector):

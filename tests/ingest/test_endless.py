@@ -44,6 +44,7 @@ READERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("reader", READERS)
 def test_nothing_is_read_for_ever(reader):
