@@ -7,6 +7,9 @@ refused, and the connection goes to the address that was checked. So redirects a
 import ipaddress
 import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from vigie.errors import InvalidInputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -65,6 +68,18 @@ def resolved(host: str, port: int, allowed: Allowed) -> Address:
     if not all(allowed(host, port, address) for address in addresses):
         raise UnreachableError(f"{host} is an address of a private network")
     return addresses[0]
+
+
+def refuse_private(url: str, allow_hosts: Iterable[str]) -> None:
+    """Raise `InvalidInputError` for a web address that names a private IP address, which can never be reached."""
+    parts = urlsplit(url)
+    try:
+        address = ipaddress.ip_address(parts.hostname or "")
+    except ValueError:
+        return  # a name is resolved, and checked, at each connection
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not Allowed(allow_hosts)(str(address), port, address):
+        raise InvalidInputError(f"{parts.hostname} is an address of a private network: VIGIE_ALLOW_HOSTS may name it")
 
 
 class UnreachableError(OSError):

@@ -1,5 +1,6 @@
 """Firms and their places: plain rows that every room refers to."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ FREQUENCIES: dict[str, Callable[[date], bool]] = {
     "daily": lambda day: True,
     "monthly": lambda day: day.day == 1,
 }
+_NAF = re.compile(r"\d{2}(?:\.?\d{1,2}[A-Z]?)?", re.I)
+_WEBSITE = re.compile(r"(?:https?://)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?::\d{1,5})?(?:/\S{0,2000})?", re.I)
 # By these a text is known to speak of the firm: a new one decides its stored mentions anew.
 _TELLING = {"name", "aliases", "city", "siren", "sector", "website"}
 
@@ -70,6 +73,38 @@ def check(values: Mapping[str, Any]) -> None:
         clock.zone(values.get("timezone", "UTC"))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InvalidInputError(f"unknown time zone {values['timezone']!r}: try Europe/Paris") from error
+
+
+def check_identity(*, siren: str | None, sector: str | None, website: str | None) -> None:
+    """Raise `InvalidInputError` for a SIREN, a NAF code or a web address that cannot be one."""
+    if siren and not is_siren(siren):
+        raise InvalidInputError(f"{siren!r} is no SIREN (9 digits) or SIRET (14): a digit is wrong or missing")
+    if sector and not _NAF.fullmatch(sector):
+        raise InvalidInputError(f"{sector!r} is no NAF code, such as 10.71C")
+    if website and not _WEBSITE.fullmatch(website):
+        raise InvalidInputError(f"{website!r} is no web address, such as https://example.fr")
+
+
+def is_siren(number: str) -> bool:
+    """Whether it is a SIREN, or a SIRET that begins with one; its ninth digit is a check digit (Luhn, ISO 7812-1)."""
+    digits = "".join(number.split())
+    if len(digits) not in {9, 14} or not digits.isdecimal() or not digits.isascii():
+        return False
+    doubled = [int(digit) * (2 if index % 2 else 1) for index, digit in enumerate(digits[:9])]
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
+
+
+def refuse_known(connection: Connection, name: str, city: str | None, siren: str | None) -> None:
+    """Raise `InvalidInputError` when there is a company of that name and town, or of that SIREN."""
+    for row in every(connection):
+        is_same_name = _fold(row["name"]) == _fold(name) and _fold(row["city"]) == _fold(city)
+        is_same_siren = bool(siren) and row["siren"] == siren
+        if is_same_name or is_same_siren:
+            raise InvalidInputError(f"there is such a firm already: {row['id']} (for a second one: --again)")
+
+
+def _fold(text: str | None) -> str:
+    return " ".join((text or "").casefold().split())
 
 
 def every(connection: Connection) -> Sequence[RowMapping]:

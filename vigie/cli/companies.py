@@ -41,6 +41,7 @@ def add_company(
     language: str = "fr",
     timezone: str = "Europe/Paris",
     email: Annotated[list[str] | None, typer.Option(help="who receives the weekly mail; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="even if there is one of that name and town")] = False,
 ) -> None:
     """Add a firm and print its id.
 
@@ -48,7 +49,10 @@ def add_company(
     """
     from vigie import companies, db
 
+    companies.check_identity(siren=siren, sector=sector, website=website)
     with opened() as house, db.writing(house.engine) as connection:
+        if not again:
+            companies.refuse_known(connection, name, city, siren)
         company_id = companies.add(
             connection, name, siren=siren, city=city, sector=sector, aliases=alias or [], website=website,
             language=language, timezone=timezone,

@@ -4,13 +4,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vigie.cli.companies import AsJson, Company
 from vigie.cli.house import listed, opened, say, tell
 from vigie.cli.secret_values import read_values
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from vigie.cli.house import House
 
 source = typer.Typer(no_args_is_help=True, help="Where a firm is listened to: add, list, check, kinds, pause …")
 
@@ -31,9 +36,11 @@ def add_source(
     option: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="repeatable; K=- asks, K=@FILE reads a file")
     ] = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="do not ask TARGET before")] = False,
 ) -> None:
-    """Listen at TARGET from now on, and print the source's id.
+    """Listen at TARGET from now on, and print the source's id. TARGET is asked once before.
 
+    KIND is one of those that `vigie source kinds` lists.
     Example: vigie source add "Boulangerie Mercier" feed https://example.fr/avis.rss
     """
     from ingest import sources_store
@@ -41,13 +48,59 @@ def add_source(
     from vigie.secrets import Vault
 
     options = read_values(_pairs(option))
-    with opened() as house, db.writing(house.engine) as connection:
-        row = companies.find(connection, company)
-        source_id = sources_store.add(
-            connection, row["id"], kind, target, name=name, options=options, location_id=location,
-            vault=Vault(house.settings.secret()), by_host=True,
-        )  # fmt: skip
-    say(source_id)
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            row = companies.find(connection, company)
+            _refuse_known(connection, row["id"], kind, target)
+        if not unchecked:
+            _try_target(house, kind, target, options)
+        with db.writing(house.engine) as connection:
+            source_id = sources_store.add(
+                connection, row["id"], kind, target, name=name, options=options, location_id=location,
+                vault=Vault(house.settings.secret()), by_host=True,
+            )  # fmt: skip
+        say(source_id)
+        _tell_next_step(house, row["id"], kind, source_id)
+
+
+def _refuse_known(connection: "Connection", company_id: str, kind: str, target: str) -> None:
+    from ingest import sources_store
+    from vigie.errors import InvalidInputError
+
+    for row in sources_store.of_company(connection, company_id):
+        if (row["kind"], row["target"]) == (kind, target):
+            raise InvalidInputError(f"this firm is listened to there already, by {row['id']}")
+
+
+def _try_target(house: "House", kind: str, target: str, options: dict[str, str]) -> None:
+    """Ask the target once. Raises `InvalidInputError` when nothing is to be had there."""
+    from ingest.http import Web
+    from ingest.sources import KINDS
+    from vigie.errors import InvalidInputError, VigieError
+
+    connector = KINDS.get(kind)
+    if connector is None:
+        raise InvalidInputError(f"unknown kind {kind!r}: one of {', '.join(KINDS)}")
+    if kind == "webhook" and "secret" not in options:
+        raise InvalidInputError("give the sender's signing secret: --option secret=-")
+    if not connector.polled:
+        return
+    try:
+        with Web(house.settings.allow_hosts, delay=0) as web:
+            connector.poll(web, target, options, {})
+    except VigieError as error:
+        raise InvalidInputError(f"{error} (to add it all the same: --unchecked)") from error
+
+
+def _tell_next_step(house: "House", company_id: str, kind: str, source_id: str) -> None:
+    base_url = house.settings.base_url.rstrip("/")
+    if kind == "form":
+        tell(f"your customers answer at {base_url}/avis/{source_id}")
+        tell(f"its card with the QR code: {base_url}/companies/{company_id}/sources/{source_id}/card")
+    elif kind == "webhook":
+        tell(f"the sender posts to {base_url}/api/v1/inbound/{source_id}")
+    elif kind not in {"push", "file", "counter"}:
+        tell("`vigie up` (or `vigie ingest`) asks there from now on")
 
 
 @source.command("list")

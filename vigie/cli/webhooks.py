@@ -49,6 +49,7 @@ def add_webhook(
     """
     from api.webhooks import recipes, store
     from ingest.http import check_address
+    from ingest.net import refuse_private
     from vigie import companies, db
     from vigie.events import TOLD
     from vigie.secrets import Vault
@@ -63,6 +64,7 @@ def add_webhook(
         url, headers, template = recipes.named(recipe).prepare(read_values(dict(_pair(one) for one in values or ())))
     check_address(url or "")
     with opened() as house, db.writing(house.engine) as connection:
+        refuse_private(url or "", house.settings.allow_hosts)
         company_id = companies.find(connection, company)["id"]
         vault = Vault(house.settings.secret())
         webhook_id, secret = store.add(
