@@ -34,7 +34,11 @@ def add_firms(
     for number, row in enumerate(_rows(file), start=2):
         try:
             with connection.begin_nested():
-                company_id = _firm(connection, row)
+                company_id = _managed(connection, row, adviser_id)
+                if company_id:
+                    _refuse_stranger(connection, company_id, row["email"])
+                else:
+                    company_id = _add_firm(connection, row)
                 people.grant(connection, adviser_id, company_id, "adviser", by=mandate)
                 if row["email"]:
                     _owner(connection, settings, company_id, row["email"], mandate, invite=invite)
@@ -44,13 +48,34 @@ def add_firms(
     return made, bad
 
 
-def _firm(connection: Connection, row: Mapping[str, str]) -> str:
-    """The firm of that SIREN, else a new one."""
-    siren = "".join(filter(str.isalnum, row["siren"]))[:14]
-    if siren:
-        known = connection.scalar(select(company.c.id).where(company.c.siren == siren))
-        if known is not None:
-            return str(known)
+def _managed(connection: Connection, row: Mapping[str, str], adviser_id: str) -> str | None:
+    """Return the firm of that SIREN and name which the adviser manages already; None when there is none.
+
+    Anybody may write any SIREN into their firm, so it alone never leads to one.
+    """
+    siren = _siren(row)
+    if not siren:
+        return None
+    for known in connection.execute(select(company.c.id, company.c.name).where(company.c.siren == siren)):
+        members = {person["person_id"] for person in people.of_company(connection, known.id)}
+        if adviser_id in members and folded(known.name) == folded(row["name"]):
+            return str(known.id)
+    return None
+
+
+def _refuse_stranger(connection: Connection, company_id: str, email: str) -> None:
+    """Raise `InvalidInputError` for an owner whom the firm does not know: a table opens no firm that is there."""
+    members = {person["email"] for person in people.of_company(connection, company_id)}
+    if email and email.strip().lower() not in members:
+        raise InvalidInputError("the firm is there already, with other owners: let this one in by `vigie user add`")
+
+
+def _siren(row: Mapping[str, str]) -> str:
+    return "".join(filter(str.isalnum, row["siren"]))[:14]
+
+
+def _add_firm(connection: Connection, row: Mapping[str, str]) -> str:
+    siren = _siren(row)
     return companies.add(
         connection,
         row["name"],

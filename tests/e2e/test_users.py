@@ -92,3 +92,32 @@ def test_an_advisers_firms_come_from_a_table_with_their_mandates(tmp_path):
         assert people.of_company(connection, mercier["id"])[0]["by"] == "signé le 3 novembre"
         assert [row["email"] for row in companies.recipients(connection, mercier["id"])] == ["marie@example.fr"]
     assert "has no column" in refused("user", "import", __file__, "--adviser", "c@example.fr", "--mandate", "x")
+
+
+def test_a_siren_alone_opens_nobodys_firm(tmp_path):
+    """An editor writes the SIREN of a firm that is to come; a table with that SIREN leads elsewhere."""
+    squatter = said("company", "add", "Squatteur", "--siren", "552100554").strip()
+    said("user", "add", "conseil@example.fr", "--company", squatter, "--role", "adviser")
+    table = tmp_path / "firms.csv"
+    table.write_text("nom;siren;mail\nXavier SARL;552100554;xavier@example.fr\n", encoding="utf-8")
+    said("user", "import", str(table), "--adviser", "conseil@example.fr", "--mandate", "signed")
+    with opened() as house, db.reading(house.engine) as connection:
+        assert {row["email"] for row in people.of_company(connection, squatter)} == {"conseil@example.fr"}
+        (xavier,) = [row for row in companies.every(connection) if row["name"] == "Xavier SARL"]
+        assert "xavier@example.fr" in {row["email"] for row in people.of_company(connection, xavier["id"])}
+
+
+def test_a_table_gives_no_ownership_of_a_firm_that_is_there(tmp_path):
+    table = tmp_path / "firms.csv"
+    table.write_text("nom;siren;mail\nXavier SARL;552100554;xavier@example.fr\n", encoding="utf-8")
+    arguments = ("user", "import", str(table), "--adviser", "conseil@example.fr", "--mandate", "signed")
+    said(*arguments)
+    said(*arguments)  # the same once more changes nothing
+    table.write_text("nom;siren;mail\nXavier SARL;552100554;evil@evil.example\n", encoding="utf-8")
+    run(app, list(arguments))
+    with opened() as house, db.reading(house.engine) as connection:
+        (firm,) = companies.every(connection)
+        assert {row["email"] for row in people.of_company(connection, firm["id"])} == {
+            "conseil@example.fr",
+            "xavier@example.fr",
+        }
