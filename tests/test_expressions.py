@@ -34,6 +34,7 @@ OWN_TEXT = {
     "analysis.learned.labelled": "reads the labelled texts of training",
     "vigie.cli.hosting": "reads what the operator typed",
     "vigie.cli.stores": "reads the operator's settings",
+    "vigie.settings": "reads the operator's settings",
 }
 # Expressions whose text is cut before, by their module: to how many characters.
 BOUNDED_CHARS = {
