@@ -4,6 +4,7 @@ import select
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 
 import httpx2
@@ -69,7 +70,9 @@ def test_bodies_that_never_come_leave_room_for_others(address):
         allowed = limits.BodyLimits().open_bodies_of_address
         # Which of them come first is not said, so those that were answered are counted.
         wait_until(lambda: len(answered(connections)) >= len(connections) - allowed)
-        assert all(received(connection).startswith(b"HTTP/1.1 503") for connection in answered(connections))
+        statuses = Counter(received(connection)[:12] for connection in answered(connections))
+        # A busy server closes the oldest of too many connections, and the answer to one that still sends may be lost.
+        assert statuses.keys() <= {b"HTTP/1.1 503", b""}, statuses
 
 
 def test_headers_that_never_end_are_left_in_time(address, monkeypatch):
