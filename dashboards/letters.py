@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
@@ -48,7 +49,8 @@ def send_due(engine: Engine, settings: Settings) -> int:
 
 def _endpoint_off(connection: Connection, settings: Settings, hook: RowMapping) -> None:
     firm = companies.get(connection, hook["company_id"])
-    values = {"firm": firm["name"], "url": hook["url"], "why": hook["off"]}
+    # Of a chat's webhook the address is the secret, and a mail goes to many.
+    values = {"firm": firm["name"], "url": urlsplit(hook["url"]).hostname or "", "why": hook["off"]}
     for who in companies.recipients(connection, hook["company_id"]):
         event_id = ids.derived("endpoint_off", hook["id"], hook["failing_since"].isoformat(), who["email"])
         enqueue(connection, settings, firm["id"], who["email"], "endpoint_off", who["language"], event_id, values)

@@ -114,3 +114,16 @@ def test_a_key_that_was_taken_back_hears_no_old_answer_and_a_stranger_writes_not
     assert client.post("/api/v1/companies", json={"name": "X"}, headers=key).status_code == 401
     assert client.post("/api/v1/companies", json={"name": "X"}, headers={"Idempotency-Key": "k2"}).status_code == 401
     assert count(house, answered) == 1
+
+
+def test_guessing_keys_is_limited_by_address(house, firm):
+    app = work.make_app(house)
+    guesser = TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.7", 5_000))
+    statuses = [
+        guesser.get("/api/v1/companies", headers={"Authorization": f"Bearer vigie_{number}"}).status_code
+        for number in range(140)
+    ]
+    assert statuses[:100] == [401] * 100
+    assert statuses[-1] == 429
+    neighbour = TestClient(app, base_url="http://127.0.0.1", client=("192.0.2.8", 5_000))
+    assert neighbour.get("/api/v1/companies", headers={"Authorization": "Bearer vigie_x"}).status_code == 401

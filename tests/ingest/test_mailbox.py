@@ -53,7 +53,9 @@ class Mailserver:
                     )
                 elif match := re.match(r'UID SEARCH UID (\d+):\* (?:HEADER )?([\w-]+) "(.*)"', command):
                     found = [
-                        uid for uid, raw in server.mails.items() if match[3] in str(message_from_bytes(raw)[match[2]])
+                        uid
+                        for uid, raw in server.mails.items()
+                        if match[3] in str(message_from_bytes(raw.partition(b"\r\n\r\n")[0])[match[2]])
                     ]
                     self.say(
                         "* SEARCH " + " ".join(str(uid) for uid in found if uid >= int(match[1])), f"{tag} OK done"
