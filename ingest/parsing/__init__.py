@@ -12,7 +12,16 @@ from ingest.parsing.pool import ParserError, ParserPool
 from vigie import settings
 from vigie.errors import InvalidInputError, SourceError, UnavailableError
 
-__all__ = ["PageContent", "ParserError", "ParserPool", "read_file", "read_page", "review_of", "shared_pool"]
+__all__ = [
+    "PageContent",
+    "ParserError",
+    "ParserPool",
+    "read_feed",
+    "read_file",
+    "read_page",
+    "review_of",
+    "shared_pool",
+]
 
 ITEM_SECONDS, FILE_SECONDS = 20.0, 60.0
 
@@ -68,6 +77,16 @@ def read_page(body: bytes, url: str, headers: Mapping[str, str], *, is_own: bool
         if isinstance(part, PageContent):
             return part
     raise SourceError("it cannot be read")
+
+
+def read_feed(body: bytes, url: str, headers: Mapping[str, str]) -> tuple[Found, ...]:
+    """Return the entries of a feed; raises `SourceError` for one that cannot be read."""
+    arguments = {"url": url, "headers": dict(headers)}
+    try:
+        parts = shared_pool().run("feed", body, arguments, seconds=ITEM_SECONDS)
+    except ParserError as error:
+        raise _explain_item(error) from error
+    return tuple(part for part in parts if isinstance(part, Found))
 
 
 def _explain_file(error: ParserError) -> InvalidInputError:

@@ -21,6 +21,13 @@ def parse_page(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
     yield read_page(body, arguments["url"], arguments["headers"], is_own=arguments["is_own"])
 
 
+def parse_feed(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
+    """Yield the entries of a feed."""
+    from ingest.feed_data import parse
+
+    yield from parse(body, arguments["headers"], arguments["url"])
+
+
 def parse_file(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
     """Yield the mentions of a file, then the rows that cannot be used, then its summary."""
     from ingest import files
@@ -37,4 +44,4 @@ def parse_file(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
     yield FileSummary(result.columns, result.shape)
 
 
-TASKS: dict[str, Task] = {"mail": parse_mail, "page": parse_page, "file": parse_file}
+TASKS: dict[str, Task] = {"mail": parse_mail, "page": parse_page, "feed": parse_feed, "file": parse_file}
