@@ -253,8 +253,13 @@ def write_report(measurements: Measurements, outcomes: list[tuple[str, str, str]
     for name, megabytes in sorted(measurements.memory.items(), key=lambda pair: -pair[1]):
         lines.append(f"| memory of `{name}`, most | {megabytes:.0f} MB | 250 |")
     lines += ["", "| kind | input | outcome |", "| --- | --- | --- |"]
-    lines += [f"| {kind} | {name} | {outcome.replace('|', ' ')[:120]} |" for kind, name, outcome in outcomes]
+    lines += [f"| {kind} | {_printable(name)} | {_printable(outcome)} |" for kind, name, outcome in outcomes]
     return "\n".join(lines) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Return the beginning of a text as a table's cell."""
+    return "".join(char for char in text if char.isprintable()).replace("|", " ")[:120]
 
 
 if __name__ == "__main__":
