@@ -11,6 +11,7 @@ from analysis.queries import COUNTS
 from vigie import clock, db, ids
 from vigie.db.tables import mention, rule
 from vigie.errors import InvalidInputError, NotFoundError
+from vigie.names import check_name
 
 Row = dict[str, Any]
 PREVIEW_DAYS = 90
@@ -36,6 +37,7 @@ def switched_on(connection: Connection, company_id: str) -> set[str]:
 
 def add(connection: Connection, company_id: str, name: str, conditions: Mapping[str, Any]) -> str:
     """A new rule; its id. Raises `InvalidInputError` for conditions that are none, or too many rules."""
+    check_name(name)
     rules.conditions(conditions)
     if len(of_company(connection, company_id)) - len(rules.EVERY) >= _MOST_RULES:
         raise InvalidInputError(f"a firm has {_MOST_RULES} rules at most")
@@ -60,6 +62,7 @@ def change(connection: Connection, company_id: str, rule_id: str, values: Mappin
         if set(values) - {"enabled"}:
             raise InvalidInputError(f"{rule_id} can be switched on and off, and no more")
         return _turn(connection, company_id, rule_id, bool(values.get("enabled", True)))
+    check_name(values.get("name") or "")
     if "conditions" in values:
         rules.conditions(values["conditions"])
         kept = {key: value for key, value in values["conditions"].items() if value is not None}

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from vigie.errors import InvalidInputError, NotFoundError, UnavailableError, VigieError
+from vigie.errors import InvalidInputError, NotFoundError, TooManyError, UnavailableError, VigieError
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +37,7 @@ class UnauthenticatedError(VigieError):
 
 _STATUS: dict[type[VigieError], tuple[int, str]] = {
     NotFoundError: (404, "Not found"),
+    TooManyError: (429, "Too many requests"),
     InvalidInputError: (422, "Not usable"),
     ForbiddenError: (403, "Not allowed"),
     UnauthenticatedError: (401, "Who are you?"),
@@ -50,7 +51,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         (400, "Bad request"),
         (409, "Conflict"),
         (413, "Too large"),
-        (429, "Too many requests"),
     ]
 }
 

@@ -18,7 +18,7 @@ from dashboards import i18n
 from ingest.collect import Intake
 from vigie import access, companies, db
 from vigie.access import Principal, Role
-from vigie.errors import InvalidInputError, NotFoundError, VigieError
+from vigie.errors import InvalidInputError, NotFoundError, TooManyError, VigieError
 from vigie.log import EventLog
 from vigie.settings import Settings
 
@@ -164,7 +164,8 @@ class Trying:
         if isinstance(error, NotFoundError):
             raise RefusedError(404) from error
         if isinstance(error, InvalidInputError):
-            raise RefusedError(422, "refused.html", why=str(error)) from error
+            status = 429 if isinstance(error, TooManyError) else 422
+            raise RefusedError(status, "refused.html", why=str(error)) from error
 
 
 def language_of(request: Request, firm: Mapping[str, Any] | None = None) -> str:

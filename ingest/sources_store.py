@@ -15,6 +15,7 @@ from vigie.db.tables import aggregate, company, learnt, location, mention, rollu
 from vigie.db.tables import due as due_table
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.events import Origin
+from vigie.names import check_name
 from vigie.secrets import Vault
 
 _CHANGEABLE = {"name", "target", "options", "sealed", "held_by_host", "location_id", "paused"}
@@ -43,6 +44,7 @@ def add(
     values: dict[str, Any] = {"target": target, "name": name or target, "location_id": location_id}
     values |= _sealed(kind, dict(options or {}), vault)
     values["held_by_host"] = by_host and values["sealed"] is not None
+    check_name(values["name"])
     _check(connection, company_id, values)
     _check_inbound(connection, kind, (options or {}).get("secret"), vault)
     source_id = ids.drawn("so")
@@ -69,6 +71,7 @@ def change(
     A stored secret never follows a source to another destination: see `secret_custody`.
     """
     row = get(connection, source_id)
+    check_name(values.get("name") or "")
     secret_custody.check_change(row, values, by_host=by_host)
     if "options" in values:
         new_options = dict(values["options"])

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, case, delete, func, select, updat
 from vigie import clock, db, deadletters, due, ids
 from vigie.db.tables import company, location, mention, recipient, source
 from vigie.errors import InvalidInputError, NotFoundError
+from vigie.names import check_name
 
 LANGUAGES = ("fr", "en")
 EDITIONS = ("owner", "team")
@@ -65,6 +66,11 @@ def check(values: Mapping[str, Any]) -> None:
     """Raise `InvalidInputError` for the first value that cannot be used."""
     if "name" in values and not (values["name"] and values["name"].strip()):
         raise InvalidInputError("the firm needs a name")
+    if "name" in values:
+        check_name(values["name"])
+    for alias in (*(values.get("aliases") or ()), *(values.get("staff") or ())):
+        check_name(alias)
+    check_name(values.get("city") or "")
     if "\x00" in "".join(str(value) for value in values.values()):
         raise InvalidInputError("a text holds a character that cannot be stored")
     if values.get("language", "fr") not in LANGUAGES:
@@ -146,6 +152,8 @@ def remove(connection: Connection, company_id: str) -> None:
 def add_location(connection: Connection, company_id: str, name: str, city: str | None = None) -> str:
     """A new place of a firm; its id."""
     location_id = ids.drawn("lo")
+    check_name(name)
+    check_name(city or "")
     connection.execute(location.insert().values(id=location_id, company_id=company_id, name=name, city=city))
     return location_id
 
@@ -153,6 +161,8 @@ def add_location(connection: Connection, company_id: str, name: str, city: str |
 def change_location(connection: Connection, company_id: str, location_id: str, values: Mapping[str, Any]) -> RowMapping:
     """Change name or city. Raises `NotFoundError` for a place of another firm."""
     ours = location.c.id == location_id, location.c.company_id == company_id
+    for field in ("name", "city"):
+        check_name(values.get(field) or "")
     if values:
         connection.execute(update(location).where(*ours).values(**values))
     row = connection.execute(select(location).where(*ours)).mappings().one_or_none()
@@ -235,6 +245,12 @@ def check_email(given: str) -> str:
     if address.count("@") != 1 or address[0] == "@" or address[-1] == "@" or not sound or len(address) > 320:
         raise InvalidInputError(f"{given!r} is not an e-mail address")
     return address
+
+
+def is_recipient(connection: Connection, company_id: str, email: str) -> bool:
+    """Return whether this company's mails go to that address already, whatever its case."""
+    same = recipient.c.company_id == company_id, func.lower(recipient.c.email) == email.strip().lower()
+    return connection.scalar(select(recipient.c.email).where(*same).limit(1)) is not None
 
 
 def remove_recipient(connection: Connection, company_id: str, email: str) -> bool:

@@ -19,6 +19,10 @@ class InvalidInputError(VigieError):
     """What was given cannot be used, whoever gave it."""
 
 
+class TooManyError(InvalidInputError):
+    """A limit of a day is reached: the same is possible later."""
+
+
 class UndecodableError(VigieError):
     """A record of the log is not one of our events."""
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from vigie import access, clock, companies, db, due, ids
 from vigie.db.tables import company, member, person, sign_in, token
 from vigie.errors import InvalidInputError, NotFoundError
+from vigie.names import check_name
 
 ROLES = ("owner", "adviser", "team")
 CODE_LIFE = timedelta(minutes=15)
@@ -35,6 +36,7 @@ def add(
         return str(known)
     if language not in companies.LANGUAGES:
         raise InvalidInputError(f"language is one of {', '.join(companies.LANGUAGES)}")
+    check_name(name or "")
     values = {"id": ids.drawn("pe"), "email": email, "name": name or None, "language": language, "admin": admin}
     connection.execute(person.insert().values(created_at=clock.now(), **values))
     return str(values["id"])

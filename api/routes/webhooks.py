@@ -13,7 +13,7 @@ from api.schemas import Deliveries, NewWebhook, Recipe, Replayed, Secret, Starte
 from api.services import Given
 from api.webhooks import recipes, store
 from ingest.http import check_address
-from vigie import db
+from vigie import db, quotas
 from vigie.errors import InvalidInputError, SourceError
 
 router = APIRouter(prefix="/companies/{company_id}/webhooks", tags=["webhooks"])
@@ -86,6 +86,7 @@ def rotate_secret(webhook_id: str, firm: Manage, given: Given) -> dict[str, str]
 def send_test(webhook_id: str, firm: Manage, given: Given) -> dict[str, str]:
     """Send an alert with `"test": true`, signed as the real ones; see the deliveries for what came of it."""
     with db.writing(given.engine) as connection:
+        quotas.take_test(connection, firm["id"])
         return {"delivery_id": store.test(connection, firm["id"], webhook_id)}
 
 

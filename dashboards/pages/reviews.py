@@ -17,6 +17,7 @@ from dashboards.visit import FIRM, Editing, Handling, Reading, RefusedError, Try
 from vigie import clock, companies, db, ids, people
 from vigie.db.tables import saved_filter
 from vigie.errors import NotFoundError
+from vigie.names import check_name
 
 router = APIRouter(prefix=FIRM + "/reviews")
 _PAGE = 25
@@ -126,7 +127,8 @@ def check(
 def save(visit: Handling, chosen: Wanted, name: Annotated[str, Form(min_length=1, max_length=120)]) -> RedirectResponse:
     """Keep a filter under a name, for everybody of the firm."""
     row = {"id": ids.drawn("sf"), "company_id": visit.company_id, "name": name.strip() or "?"}
-    with db.writing(visit.engine) as connection:
+    with Trying(), db.writing(visit.engine) as connection:
+        check_name(row["name"])
         if len(_saved(connection, visit.company_id)) < _MOST_SAVED:
             kept = {"query": urlencode(chosen), "created_at": clock.now()}
             connection.execute(saved_filter.insert().values(**row, **kept))

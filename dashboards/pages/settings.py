@@ -13,7 +13,7 @@ from dashboards.visit import FIRM, Editing, Managing, Reading, RefusedError, Try
 from ingest import recognise, sources_store
 from ingest.files.writing import lines
 from ingest.source import Check
-from vigie import access, audit, companies, db, people
+from vigie import access, audit, companies, db, people, quotas
 from vigie.errors import InvalidInputError, SourceError
 from vigie.secrets import Vault
 
@@ -73,6 +73,8 @@ def tell(
         known = {rules.alert_name(one) for one in rule_store.of_company(connection, visit.company_id)}
         if unknown := set(about or []) - known:
             raise InvalidInputError(f"there is no rule {min(unknown)!r}")
+        if not companies.is_recipient(connection, visit.company_id, email):
+            quotas.take_mail(connection, visit.company_id, email)
         companies.add_recipient(
             connection,
             visit.company_id,
@@ -103,6 +105,7 @@ def invite(
 ) -> RedirectResponse:
     """Let somebody in, and write to them; for an adviser this is the mandate."""
     with Trying(), db.writing(visit.engine) as connection:
+        quotas.take_mail(connection, visit.company_id, email)
         person_id = people.add(connection, email, name=name.strip(), language=visit.language)
         people.grant(connection, person_id, visit.company_id, role, by=visit.who.name)
         who = people.get(connection, person_id)

@@ -16,7 +16,7 @@ from ingest import imports, sources_store
 from ingest.files.columns import UnknownColumnsError
 from ingest.imports import Imported
 from ingest.recognise import proposals
-from vigie import companies, db, people
+from vigie import companies, db, people, quotas
 from vigie.errors import InvalidInputError
 
 router = APIRouter()
@@ -114,6 +114,7 @@ def _read(visit: Visit, file: UploadFile, mapping: Mapping[str, str] | None = No
 def write_to(visit: Managing, email: Annotated[str, Form(max_length=320)]) -> HTMLResponse:
     """Where to write each Monday, and a mail to try it at once."""
     with Trying(), db.writing(visit.engine) as connection:
+        quotas.take_mail(connection, visit.company_id, email)
         companies.add_recipient(connection, visit.company_id, email, language=visit.language, alerts="instant")
         person_id = people.add(connection, email, language=visit.language)
         people.grant(connection, person_id, visit.company_id, "owner", by=visit.who.name)

@@ -11,11 +11,11 @@ from tests.test_docs import ROOT
 # Where messages that a page or a mail may show are made.
 SHOWN = [
     *sorted((ROOT / "ingest").rglob("*.py")),
-    *(ROOT / "vigie" / name for name in ("companies.py", "people.py")),
+    *(ROOT / "vigie" / name for name in ("companies.py", "names.py", "people.py", "quotas.py")),
     ROOT / "dashboards" / "mandates.py",
     *(ROOT / "analysis" / f"{name}.py" for name in ("disputes", "markers", "queries", "rule_store", "rules", "store")),
 ]
-KINDS = {"SourceError", "InvalidInputError", "ValueError", "BadRow", "UnreachableError"}
+KINDS = {"SourceError", "InvalidInputError", "ValueError", "BadRow", "TooManyError", "UnreachableError"}
 # Said to whoever runs commands.
 COMMANDS = {"ingest/files/writing.py"}
 

@@ -611,3 +611,18 @@ answered = Table(
     Column("body", LargeBinary),
     Index(None, "at"),
 )
+
+# Mails and tests that a company had sent to an address of its choice, for a day. A company that is removed keeps its
+# rows, so that nothing is won by it; the address is kept as a hash.
+quota_use = Table(
+    "quota_use",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("company_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("address_hash", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "company_id", "at"),
+    Index(None, "address_hash"),
+    Index(None, "at"),
+)
