@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
-from ingest.net import Allowed, UnreachableError, resolved
+from ingest.net import Allowed, UnreachableError, connect_first, resolved
 from ingest.polite import Gate, Origin, Robots
 from vigie import __version__, clock
 from vigie.errors import SourceError
@@ -24,7 +24,8 @@ from vigie.errors import SourceError
 USER_AGENT = f"Vigie/{__version__} (customer listening for small firms)"
 MOST_BYTES = 10_000_000  # decompressed
 _FREE_BYTES, _MAX_RATIO = 1_000_000, 200  # what may be unpacked of any answer, and for each byte sent beyond that
-_TIMEOUT = httpx2.Timeout(15, connect=10)
+_CONNECT_SECONDS = 10.0
+_TIMEOUT = httpx2.Timeout(15, connect=_CONNECT_SECONDS)
 _WHOLE = 30.0  # seconds, for everything that one fetch takes
 _MOST_REDIRECTS = 5
 _PRIVATE = {"authorization", "apikey", "cookie"}  # not for the host that a redirect leads to
@@ -101,11 +102,14 @@ class _Guarded(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         try:
-            address = resolved(host, port, self._allowed)
+            addresses = resolved(host, port, self._allowed)
         except UnreachableError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        connected = self._backend.connect_tcp(str(address), port, _left(timeout), local_address, socket_options)
-        return _Timed(connected)
+
+        def connect(address: str, seconds: float) -> httpcore2.NetworkStream:
+            return self._backend.connect_tcp(address, port, _left(seconds), local_address, socket_options)
+
+        return _Timed(connect_first(addresses, _CONNECT_SECONDS if timeout is None else timeout, connect))
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -186,7 +190,13 @@ class Web:
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A TCP connection for another protocol than HTTP. Raises `OSError`."""
-        return socket.create_connection((str(resolved(host, port, self._allowed)), port), timeout)
+
+        def connect(address: str, seconds: float) -> socket.socket:
+            return socket.create_connection((address, port), seconds)
+
+        connected = connect_first(resolved(host, port, self._allowed), timeout, connect)
+        connected.settimeout(timeout)
+        return connected
 
     def _robots_txt(self, url: str) -> tuple[int, bytes]:
         answer = self.get(url)

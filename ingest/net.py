@@ -1,17 +1,23 @@
 """Which addresses may be reached: the public internet, and what VIGIE_ALLOW_HOSTS names.
 
 Addresses are checked where the connection is made: a name is resolved once, every address of it that is not global is
-refused, and the connection goes to the address that was checked. So redirects and DNS rebinding change nothing.
+refused, and the connection goes to the addresses that were checked, one after the other until one answers. So redirects
+and DNS rebinding change nothing.
 """
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from vigie.errors import InvalidInputError
 
+Connection = TypeVar("Connection")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_MAX_ADDRESSES = 8
+_TRY_SECONDS, _MIN_SECONDS = 3.0, 0.1
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # The IANA special-purpose registries, because the interpreter's own tables differ from one release to the next;
 # besides, an address at which a cloud provider answers its own machines (Azure: 168.63.129.16).
@@ -58,8 +64,11 @@ class Allowed:
         return any(address in network for network in self._networks)
 
 
-def resolved(host: str, port: int, allowed: Allowed) -> Address:
-    """The address to connect to. Raises `UnreachableError` if any that the name has may not be reached."""
+def resolved(host: str, port: int, allowed: Allowed) -> list[Address]:
+    """The addresses to connect to, in the system's order of preference (RFC 6724).
+
+    Raises `UnreachableError` if any that the name has may not be reached.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -67,7 +76,25 @@ def resolved(host: str, port: int, allowed: Allowed) -> Address:
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     if not all(allowed(host, port, address) for address in addresses):
         raise UnreachableError(f"{host} is an address of a private network")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))[:_MAX_ADDRESSES]
+
+
+def connect_first(
+    addresses: Sequence[Address], timeout: float, connect: Callable[[str, float], Connection]
+) -> Connection:
+    """Return the first connection that `connect(address, seconds)` makes, all tries within `timeout` seconds.
+
+    Raises what the last try raised. Only the last address gets all the time that is left, so that one that swallows
+    everything, as IPv6 without a route does, leaves time for the others.
+    """
+    until = time.monotonic() + timeout
+    for address in addresses[:-1]:
+        try:
+            return connect(str(address), min(_TRY_SECONDS, timeout / len(addresses)))
+        except Exception:  # of whichever library connects; the last address tells
+            if time.monotonic() >= until:
+                raise
+    return connect(str(addresses[-1]), max(_MIN_SECONDS, until - time.monotonic()))
 
 
 def refuse_private(url: str, allow_hosts: Iterable[str]) -> None:

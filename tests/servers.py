@@ -220,6 +220,17 @@ class Postgres:
             )  # fmt: skip
 
 
+def set_read_only(url: str, value: str) -> None:
+    """Set (`on` or `off`) how new connections to a database open, and end those that are open."""
+    import psycopg
+
+    before, _, rest = url.rpartition("/")
+    name, question, query = rest.partition("?")
+    with psycopg.connect(f"{before}/postgres{question}{query}", autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
 def chromium() -> str:
     """The system's browser; Playwright's own download may be out of reach."""
     for name in ("chromium", "chromium-browser", "google-chrome"):

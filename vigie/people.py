@@ -13,15 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from vigie import access, clock, companies, db, due, ids
-from vigie.db.tables import company, member, person, sign_in, token
+from vigie.db.tables import company, member, person, sign_in, sign_in_code, token
 from vigie.errors import InvalidInputError, NotFoundError
 from vigie.names import check_name
 
 ROLES = ("owner", "adviser", "team")
 CODE_LIFE = timedelta(minutes=15)
 _PAUSE = timedelta(minutes=1)
-# Wrong tries that a day allows, new codes included: with one code a minute, five each would be 7,200 a day.
-_MOST_TRIES, _TRIES_LAST = 10, timedelta(days=1)
+# Wrong tries that a day allows one browser, new codes included; a stranger's tries leave others theirs. All browsers
+# together have a hundred, or one code a minute would allow 14,400 guesses a day.
+_MAX_BROWSER_TRIES, _MAX_PERSON_TRIES, _TRIES_LAST = 10, 100, timedelta(days=1)
 
 
 def add(
@@ -120,40 +121,56 @@ def firms_of(connection: Connection, person_id: str) -> Sequence[RowMapping]:
     return connection.execute(query.where(member.c.person_id == person_id).order_by(company.c.name)).mappings().all()
 
 
-def begin(connection: Connection, email: str, secret: str) -> tuple[RowMapping, str, str] | None:
-    """The person, a one-time link and six digits to send them; None for nobody, or within a minute of the last time."""
+def begin(connection: Connection, email: str, secret: str, browser: str) -> tuple[RowMapping, str, str] | None:
+    """The person, a one-time link and six digits to send them; None for nobody, or within a minute of the last time.
+
+    The digits work only with the token `browser`, which the browser that asked keeps; the link works anywhere.
+    """
     who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
     if who is None:
         return None
+    now = clock.now()
     last = connection.execute(select(sign_in).where(sign_in.c.person_id == who["id"])).mappings().one_or_none()
-    if last is not None and last["asked_at"] > clock.now() - _PAUSE:
+    if last is not None and last["asked_at"] > now - _PAUSE:
         return None
-    tries = last["tries"] if last is not None and last["asked_at"] > clock.now() - _TRIES_LAST else 0
+    connection.execute(delete(sign_in_code).where(sign_in_code.c.asked_at <= now - _TRIES_LAST))
+    tries = last["tries"] if last is not None and last["asked_at"] > now - _TRIES_LAST else 0
+    asked = {"person_id": who["id"], "code_hash": "", "tries": tries, "asked_at": now}
+    db.upsert(connection, sign_in, [asked], update=("code_hash", "tries", "asked_at"))
     code = f"{secrets.randbelow(1_000_000):06d}"
     row = {
+        "browser_hash": access.hash_of(browser),
         "person_id": who["id"],
         "code_hash": _sealed(who["id"], code, secret),
-        "tries": tries,
-        "asked_at": clock.now(),
+        "asked_at": now,
     }
-    db.upsert(connection, sign_in, [row], update=("code_hash", "tries", "asked_at"))
+    db.upsert(connection, sign_in_code, [row], update=("code_hash", "asked_at"))
     return who, access.create_link(connection, who["id"]), code
 
 
-def enter(connection: Connection, email: str, code: str, secret: str) -> str | None:
-    """A session for whoever shows the six digits in time. Each try counts, and the right one uses them up; after too
-    many only the link opens."""
+def enter(connection: Connection, email: str, code: str, secret: str, browser: str) -> str | None:
+    """A session for whoever shows the six digits in time, in the browser that asked for them.
+
+    Each try counts, and the right one uses them up; after too many only the link opens.
+    """
     who = connection.execute(select(person).where(person.c.email == email.strip().lower())).mappings().one_or_none()
     if who is None:
         return None
-    fresh = sign_in.c.asked_at > clock.now() - CODE_LIFE
-    open_ = sign_in.c.person_id == who["id"], fresh, sign_in.c.tries < _MOST_TRIES
-    if connection.execute(update(sign_in).where(*open_).values(tries=sign_in.c.tries + 1)).rowcount != 1:
+    this = sign_in_code.c.browser_hash == access.hash_of(browser), sign_in_code.c.person_id == who["id"]
+    is_fresh = sign_in_code.c.asked_at > clock.now() - CODE_LIFE
+    is_open = is_fresh, sign_in_code.c.tries < _MAX_BROWSER_TRIES
+    counted = update(sign_in_code).where(*this, *is_open).values(tries=sign_in_code.c.tries + 1)
+    if connection.execute(counted).rowcount != 1:
         return None
-    kept = connection.scalar(select(sign_in.c.code_hash).where(sign_in.c.person_id == who["id"]))
+    theirs = sign_in.c.person_id == who["id"]
+    counted_of_all = update(sign_in).where(theirs, sign_in.c.tries < _MAX_PERSON_TRIES)
+    if connection.execute(counted_of_all.values(tries=sign_in.c.tries + 1)).rowcount != 1:
+        return None
+    kept = connection.scalar(select(sign_in_code.c.code_hash).where(*this))
     if not hmac.compare_digest(str(kept), _sealed(who["id"], code.strip().replace(" ", ""), secret)):
         return None
-    connection.execute(update(sign_in).where(sign_in.c.person_id == who["id"]).values(tries=0, code_hash=""))
+    connection.execute(update(sign_in).where(theirs).values(tries=0))
+    connection.execute(delete(sign_in_code).where(*this))
     return access.create_session(connection, who["id"])
 
 

@@ -1,5 +1,6 @@
 """The doors: a one-time link, or a link and six digits by mail; out again. No GET uses anything up."""
 
+import secrets
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request, Response
@@ -14,6 +15,7 @@ from vigie.access import SESSION_LIFE
 from vigie.settings import Settings
 
 router = APIRouter()
+_ASKED_HERE = "vigie_sign_in"  # a cookie: the six digits work only in the browser that asked for them
 Email = Annotated[str, Form(max_length=320)]
 
 
@@ -36,16 +38,26 @@ def enter(request: Request, given: Given, link: Annotated[str, Form(max_length=2
 def sign_in(request: Request, given: Given, email: Email) -> Response:
     """Give the same answer in the same time for every address: the mail is made after the answer was sent."""
     response = show("sign_in.html", language_of(request), email=email, failed=False)
-    response.background = BackgroundTask(_send_sign_in, given.engine, given.settings, email)
+    browser = request.cookies.get(_ASKED_HERE) or secrets.token_urlsafe(24)
+    response.set_cookie(
+        _ASKED_HERE,
+        browser,
+        max_age=int(people.CODE_LIFE.total_seconds()),
+        path="/sign-in",
+        httponly=True,
+        samesite="lax",
+        secure=given.settings.base_url.startswith("https:"),
+    )
+    response.background = BackgroundTask(_send_sign_in, given.engine, given.settings, email, browser)
     return response
 
 
-def _send_sign_in(engine: Engine, settings: Settings, email: str) -> None:
+def _send_sign_in(engine: Engine, settings: Settings, email: str, browser: str) -> None:
     """Send a link and a code to the person of that address, if there is one."""
     if "\0" in email:  # PostgreSQL has no such text, so nobody has that address
         return
     with db.writing(engine) as connection:
-        started = people.begin(connection, email, settings.secret())
+        started = people.begin(connection, email, settings.secret(), browser)
         if started:
             letters.sign_in(connection, settings, *started)
 
@@ -55,7 +67,8 @@ def sign_in_by_code(
     request: Request, given: Given, email: Email, code: Annotated[str, Form(max_length=20)]
 ) -> Response:
     with db.writing(given.engine) as connection:
-        session = people.enter(connection, email, code, given.settings.secret())
+        browser = request.cookies.get(_ASKED_HERE, "")
+        session = people.enter(connection, email, code, given.settings.secret(), browser)
     if session is None:
         return show("sign_in.html", language_of(request), 403, email=email, failed=True)
     return _inside(session, given.settings)

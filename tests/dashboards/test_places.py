@@ -111,7 +111,7 @@ def mentions_of(house, firm):
 def signed_in(house, client, email):
     """The client, in the session of that person."""
     with db.writing(house.engine) as connection:
-        begun = people.begin(connection, email, house.settings.secret())
+        begun = people.begin(connection, email, house.settings.secret(), "browser")
     assert client.post("/open", data={"link": begun[1]}).status_code == 303
 
 
@@ -327,19 +327,23 @@ def test_guessing_the_six_digits_ends_them(house, firm, monkeypatch):
     person(house, firm, "marie@example.fr", "owner")
     secret = house.settings.secret()
     with db.writing(house.engine) as connection:
-        _, _, code = people.begin(connection, "marie@example.fr", secret)
-        assert people.begin(connection, "marie@example.fr", secret) is None, "within a minute, no second mail"
+        _, _, code = people.begin(connection, "marie@example.fr", secret, "browser")
+        assert people.begin(connection, "marie@example.fr", secret, "browser") is None, (
+            "within a minute, no second mail"
+        )
     wrong = "000000" if code != "000000" else "111111"
     for _ in range(10):
         with db.writing(house.engine) as connection:
-            assert people.enter(connection, "marie@example.fr", wrong, secret) is None
+            assert people.enter(connection, "marie@example.fr", wrong, secret, "browser") is None
     with db.writing(house.engine) as connection:
-        assert people.enter(connection, "marie@example.fr", code, secret) is None
+        assert people.enter(connection, "marie@example.fr", code, secret, "browser") is None
     later = clock.now() + timedelta(minutes=2)
     monkeypatch.setattr(clock, "now", lambda: later)
     with db.writing(house.engine) as connection:
-        _, link, fresh = people.begin(connection, "marie@example.fr", secret)
-        assert people.enter(connection, "marie@example.fr", fresh, secret) is None, "a new code gives no new tries"
+        _, link, fresh = people.begin(connection, "marie@example.fr", secret, "browser")
+        assert people.enter(connection, "marie@example.fr", fresh, secret, "browser") is None, (
+            "a new code gives no new tries"
+        )
         assert access.open_session(connection, link), "the link still opens"
 
 
@@ -347,11 +351,11 @@ def test_six_digits_grow_old(house, firm, monkeypatch):
     person(house, firm, "marie@example.fr", "owner")
     secret = house.settings.secret()
     with db.writing(house.engine) as connection:
-        _, _, code = people.begin(connection, "marie@example.fr", secret)
+        _, _, code = people.begin(connection, "marie@example.fr", secret, "browser")
     later = clock.now() + timedelta(minutes=16)
     monkeypatch.setattr(clock, "now", lambda: later)
     with db.writing(house.engine) as connection:
-        assert people.enter(connection, "marie@example.fr", code, secret) is None
+        assert people.enter(connection, "marie@example.fr", code, secret, "browser") is None
 
 
 def test_whoever_is_dismissed_is_out_at_the_next_click(client, house, firm):

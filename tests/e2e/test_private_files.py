@@ -52,7 +52,7 @@ def test_a_backup_holds_no_link_or_code_that_opens_pages(house, firm, tmp_path):
         people.grant(connection, person_id, firm["id"], "owner", by="test")
         person = people.get(connection, person_id)
         letters.invite(connection, house.settings, person, firm, "owner", "Paul")
-        started = people.begin(connection, "marie@example.fr", house.settings.secret())
+        started = people.begin(connection, "marie@example.fr", house.settings.secret(), "browser")
         assert started is not None
         letters.sign_in(connection, house.settings, *started)
         letters.welcome(connection, house.settings, firm, "marie@example.fr", "fr")

@@ -15,16 +15,19 @@ from datetime import UTC, datetime, timedelta
 
 import kafka as client
 import pytest
+from aiosmtpd.controller import Controller
 from kafka.structs import TopicPartition
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 
+from dashboards.mailer import SmtpSender
 from ingest import collect
 from tests.conftest import start
 from tests.faults.disk import Disk
 from tests.faults.rig import Rig
-from tests.servers import CannotStartError, Kafka, Postgres, wait_until
-from vigie import db, deadletters, health
+from tests.servers import CannotStartError, Kafka, Postgres, free_port, set_read_only, wait_until
+from vigie import db, deadletters, health, outbox
 from vigie.db.tables import consumer_offset, dead_letter, mention, rollup
+from vigie.db.tables import outbox as deliveries
 from vigie.errors import UnavailableError
 from vigie.events import Mention, Origin
 from vigie.log import ANALYSIS, MENTIONS, open_log
@@ -427,6 +430,73 @@ def test_16_the_database_is_away_for_thirty_seconds(rig, database):
     assert rig.workers[0].poll() is None
     assert dead(rig) == [], "an outage is no poison"
     rig.verify("16 database away for 30 s", f"longest silence {rig.silence:.0f} s")
+
+
+def test_21_the_database_is_read_only_for_twenty_seconds(rig):
+    """As after a failover that left us with the standby."""
+    worker = rig.work()
+    with rig.load(1_500, pace=0.9):
+        time.sleep(5)
+        set_read_only(rig.settings.database_url, "on")
+        time.sleep(20)
+        set_read_only(rig.settings.database_url, "off")
+    rig.settle()
+    assert rig.silence < 20 + RECOVERY
+    assert worker.poll() is None
+    assert dead(rig) == [], "an outage is no poison"
+    rig.verify("21 database read-only for 20 s", f"longest silence {rig.silence:.0f} s")
+
+
+def test_22_the_mail_server_is_refusing_all_for_an_hour(embedded):
+    """The deliveries' clock is moved on to each next attempt; the server is real."""
+    kinds = {outbox.MAIL: SmtpSender(f"smtp://127.0.0.1:{free_port()}")}
+    server = Receiving()
+    controller = Controller(server, hostname="127.0.0.1", port=kinds[outbox.MAIL]._port)
+    controller.start()
+    body = b"From: vigie@localhost\r\nSubject: x\r\n\r\nx"
+    mails = [outbox.delivery(outbox.MAIL, None, f"m{n}@example.fr", f"event {n}", body) for n in range(20)]
+    try:
+        with db.writing(embedded.engine) as connection:
+            outbox.enqueue(connection, mails)
+        gone, rounds = timedelta(0), 0
+        while gone < timedelta(hours=1):
+            outbox.send_due(embedded.engine, kinds)
+            gone += _move_on_to_the_next_attempt(embedded.engine)
+            rounds += 1
+        server.is_refusing = False
+        while outbox.send_due(embedded.engine, kinds):
+            pass
+    finally:
+        controller.stop()
+    with db.reading(embedded.engine) as connection:
+        assert set(connection.scalars(select(deliveries.c.state))) == {"sent"}
+    assert sorted(server.received) == sorted(one.address for one in mails)
+    embedded.verify("22 mail server refuses for an hour", f"20 of 20 mails sent once, after {rounds} attempts each")
+
+
+class Receiving:
+    """A mail server that has no room for anybody, until it has."""
+
+    def __init__(self):
+        self.is_refusing, self.received = True, []
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.is_refusing:
+            return "421 4.3.2 Shutting down"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.received += envelope.rcpt_tos
+        return "250 OK"
+
+
+def _move_on_to_the_next_attempt(engine):
+    """Make everything that waits due now; return how long the first of it would have waited."""
+    with db.writing(engine) as connection:
+        first = connection.scalar(select(func.min(deliveries.c.due_at)).where(deliveries.c.state == "waiting"))
+        connection.execute(update(deliveries).values(due_at=db.now()))
+        return max(timedelta(0), first - db.present(connection))
 
 
 def test_17_dates_and_nights(rig):

@@ -166,8 +166,7 @@ def serve_on(house: House, stop: threading.Event, listening: socket.socket) -> N
     runner.start()
     try:
         while not stop.is_set() and runner.is_alive():
-            with suppress(UnavailableError):
-                _beat(house, "serve", address=house.settings.base_url)
+            _beat_quietly(house, "serve", address=house.settings.base_url)
             stop.wait(heartbeat.EVERY.total_seconds())
     finally:
         server.should_exit = True
@@ -245,6 +244,16 @@ def _loop(
 def _beat(house: House, role: str, **facts: Any) -> None:
     with db.writing(house.engine) as connection:
         heartbeat.beat(connection, role, **facts)
+
+
+def _beat_quietly(house: House, role: str, **facts: Any) -> None:
+    """Beat where a fault must not end the role: pages that answer are worth more than their sign of life."""
+    try:
+        _beat(house, role, **facts)
+    except UnavailableError:
+        pass
+    except Exception:
+        logger.exception("heartbeat_failed", role=role)
 
 
 def _end(house: House, role: str) -> None:

@@ -467,6 +467,17 @@ sign_in = Table(
     Column("asked_at", Instant, nullable=False),
 )
 
+# The six digits for one browser; `sign_in` counts the tries of all browsers together.
+sign_in_code = Table(
+    "sign_in_code",
+    metadata,
+    Column("browser_hash", String(64), primary_key=True),
+    Column("person_id", String(64), ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_hash", String(64), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("asked_at", Instant, nullable=False),
+)
+
 # Who changed what, through the pages or the API; it outlives the firm.
 audit = Table(
     "audit",
