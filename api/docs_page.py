@@ -39,7 +39,7 @@ def _render_operations(paths: dict[str, Any]) -> Iterator[str]:
     for path, operations in paths.items():
         for method, operation in operations.items():
             summary = escape(operation.get("description") or operation.get("summary", ""))
-            yield f"<section><h2><code>{method.upper()} {escape(path)}</code></h2><p>{summary}</p>"
+            yield f"<section><h3><code>{method.upper()} {escape(path)}</code></h3><p>{summary}</p>"
             yield from _render_list("Parameters", map(_describe_parameter, operation.get("parameters", ())))
             answers = operation.get("responses", {}).items()
             yield from _render_list("Answers", (f"{code}: {answer['description']}" for code, answer in answers))
@@ -49,7 +49,7 @@ def _render_operations(paths: dict[str, Any]) -> Iterator[str]:
 def _render_list(title: str, items: Iterator[str]) -> Iterator[str]:
     lines = [f"<li>{escape(item)}</li>" for item in items]
     if lines:
-        yield f"<h3>{title}</h3><ul>{''.join(lines)}</ul>"
+        yield f"<h4>{title}</h4><ul>{''.join(lines)}</ul>"
 
 
 def _describe_parameter(parameter: dict[str, Any]) -> str:
