@@ -328,7 +328,9 @@ def test_guessing_the_six_digits_ends_them(house, firm, monkeypatch):
     secret = house.settings.secret()
     with db.writing(house.engine) as connection:
         _, _, code = people.begin(connection, "marie@example.fr", secret, "browser")
-        assert people.begin(connection, "marie@example.fr", secret, "browser") is None, "within a minute, no second mail"
+        assert people.begin(connection, "marie@example.fr", secret, "browser") is None, (
+            "within a minute, no second mail"
+        )
     wrong = "000000" if code != "000000" else "111111"
     for _ in range(10):
         with db.writing(house.engine) as connection:
@@ -339,7 +341,9 @@ def test_guessing_the_six_digits_ends_them(house, firm, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: later)
     with db.writing(house.engine) as connection:
         _, link, fresh = people.begin(connection, "marie@example.fr", secret, "browser")
-        assert people.enter(connection, "marie@example.fr", fresh, secret, "browser") is None, "a new code gives no new tries"
+        assert people.enter(connection, "marie@example.fr", fresh, secret, "browser") is None, (
+            "a new code gives no new tries"
+        )
         assert access.open_session(connection, link), "the link still opens"
 
 
