@@ -16,7 +16,7 @@ from vigie import clock, companies, db, due, ids
 from vigie.db.tables import alert, alerted, recipient
 from vigie.settings import Settings
 
-_MORNING, _NIGHT = 7, "21:00-07:00"
+_MORNING = 7
 _PAUSE = timedelta(hours=1)
 _FRESH = timedelta(days=7)
 # How long after each time an alert that nobody has seen to is told again, to those who wish; three times at most.
@@ -44,7 +44,7 @@ def moment(how: str, told: datetime | None, now: datetime, timezone: str) -> dat
         if local >= morning and not was_told and local - morning < _PAUSE:
             return earliest
         return (morning if local < morning else morning + timedelta(days=1)).astimezone(UTC)
-    return clock.after_quiet(earliest, _NIGHT, timezone)
+    return clock.after_quiet(earliest, letters.NIGHT, timezone)
 
 
 def _tell_firm(connection: Connection, settings: Settings, company_id: str) -> datetime | None:

@@ -1,17 +1,18 @@
 """Short mails to one person: how to sign in, an invitation, a webhook that is off."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 
 from dashboards import i18n, subscription, weekly
-from vigie import access, companies, db, due, ids, outbox
+from vigie import access, clock, companies, db, due, ids, outbox
 from vigie.db.tables import webhook
 from vigie.settings import Settings
 
+NIGHT = "21:00-07:00"  # of the firm, when no mail leaves that nobody asked for
 INVITED_FOR = timedelta(days=7)
 
 
@@ -48,12 +49,15 @@ def send_due(engine: Engine, settings: Settings) -> int:
 
 
 def _endpoint_off(connection: Connection, settings: Settings, hook: RowMapping) -> None:
+    """Tell the firm's recipients, by day: nobody asked for this mail, so it waits for the morning as alerts do."""
     firm = companies.get(connection, hook["company_id"])
     # Of a chat's webhook the address is the secret, and a mail goes to many.
     values = {"firm": firm["name"], "url": urlsplit(hook["url"]).hostname or "", "why": hook["off"]}
+    leaves_at = clock.after_quiet(clock.now(), NIGHT, firm["timezone"])
     for who in companies.recipients(connection, hook["company_id"]):
         event_id = ids.derived("endpoint_off", hook["id"], hook["failing_since"].isoformat(), who["email"])
-        enqueue(connection, settings, firm["id"], who["email"], "endpoint_off", who["language"], event_id, values)
+        address, language = who["email"], who["language"]
+        enqueue(connection, settings, firm["id"], address, "endpoint_off", language, event_id, values, due_at=leaves_at)
 
 
 def enqueue(
@@ -67,14 +71,15 @@ def enqueue(
     values: dict[str, Any],
     leave: str | None = None,
     mention_ids: Collection[str] = (),
+    due_at: datetime | None = None,
 ) -> None:
-    """A mail of that template, whose first line is the subject; `leave` is the address that stops such mails, and
-    `mention_ids` are the mentions that it quotes."""
+    """A mail of that template, whose first line is the subject; `leave` is the address that stops such mails,
+    `mention_ids` are the mentions that it quotes, and it leaves at `due_at` or at once."""
     subject, _, body = i18n.render(f"mail/{template}.txt", language, **values).partition("\n")
     wire = weekly.plain(subject, body.strip() + "\n", weekly.sender(settings), email, event_id)
     for name, value in subscription.headers(leave).items():
         wire[name] = value
-    mail = outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes(), mention_ids=mention_ids)
+    mail = outbox.delivery(outbox.MAIL, company_id, email, event_id, wire.as_bytes(), None, due_at, mention_ids)
     outbox.enqueue(connection, [mail])
 
 

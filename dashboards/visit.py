@@ -66,6 +66,11 @@ class Visit:
     def may(self, role: Role) -> bool:
         return self.who.may(role, self.company_id)
 
+    @property
+    def is_host(self) -> bool:
+        """Whether they run the installation."""
+        return self.who.may("admin", None)
+
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page of this firm."""
         return show(template, self.language, status, firm=self.firm, visit=self, **values)

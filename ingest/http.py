@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -134,7 +135,9 @@ def _tls() -> ssl.SSLContext:
 
 def client(allow_hosts: Iterable[str] = ()) -> httpx2.Client:
     """A client for strangers' addresses. It keeps no cookie, follows no redirect by itself, reads no environment."""
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx2.Client(
+        cookies=no_cookies,
         transport=_Transport(Allowed(allow_hosts)),
         timeout=_TIMEOUT,
         headers={"User-Agent": USER_AGENT},
@@ -252,6 +255,29 @@ def retry_after(value: str | None) -> float | None:
         return None
 
 
+# By OpenSSL's numbers (X509_V_ERR_*, x509_vfy.h).
+_CERTIFICATE_FAULTS = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is signed by nobody but itself",
+    19: "its certificate is of an unknown authority",
+    20: "its certificate is of an unknown authority",
+    21: "its certificate comes without that of its authority",
+    62: "its certificate is for another name",
+    64: "its certificate is for another name",
+}
+
+
+def certificate_fault(error: BaseException | None) -> str | None:
+    """Return in words what is wrong with the far end's certificate, if that is the cause of `error`."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            fault = _CERTIFICATE_FAULTS.get(error.verify_code)
+            return fault or f"its certificate cannot be trusted: {error.verify_message}"
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _get_once(http: httpx2.Client, url: str, headers: Mapping[str, str], until: float) -> Answer:
     try:
         left = max(0.0, until - time.monotonic())
@@ -263,6 +289,8 @@ def _get_once(http: httpx2.Client, url: str, headers: Mapping[str, str], until: 
     except httpx2.DecodingError as error:
         raise SourceError("its answer is broken: it cannot be unpacked") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        if fault := certificate_fault(error):
+            raise SourceError(fault) from error
         raise SourceError(f"it cannot be reached: {str(error)[:200] or type(error).__name__}") from error
 
 

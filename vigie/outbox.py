@@ -236,6 +236,22 @@ def resend_failed(connection: Connection, kind: str, event_ids: Collection[str] 
     return again(connection, connection.scalars(query).all())
 
 
+def unsent_mails(connection: Connection, company_id: str, *, of_host: bool = False) -> tuple[list[str], str]:
+    """Return the ids of a company's mails that were given up, or wait after a failed attempt, and the last error.
+
+    With `of_host`, those that belong to no company as well. None that is on its way just now.
+    """
+    is_theirs = outbox.c.company_id == company_id
+    if of_host:
+        is_theirs |= outbox.c.company_id.is_(None)
+    given_up = (outbox.c.state == "failed") & (outbox.c.body != b"")
+    is_leased = outbox.c.due_at <= db.present(connection) + LEASE
+    waits = (outbox.c.state == "waiting") & outbox.c.error.is_not(None) & ~is_leased
+    query = select(outbox.c.id, outbox.c.error).where(outbox.c.kind == MAIL, is_theirs, given_up | waits)
+    rows = connection.execute(query.order_by(outbox.c.created_at, outbox.c.id)).all()
+    return [row.id for row in rows], rows[-1].error or "" if rows else ""
+
+
 def again(connection: Connection, ids_: Collection[str]) -> int:
     """Send these once more, from the first attempt on; return how many there were. One whose body was removed is
     left alone."""

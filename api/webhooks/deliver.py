@@ -102,10 +102,11 @@ class WebhookSender:
             with web.within(_TIMEOUT), sent as answer:
                 asked = web.retry_after(answer.headers.get("retry-after"))
                 said = _said(answer)
-                error = _refusal(said)
+                error = _redirect(answer) or _refusal(said)
                 return Outcome(took(), answer.status_code, said[:_MOST_ANSWER], error, retry_after=asked)
         except (httpx2.HTTPError, httpx2.InvalidURL, SourceError, ValueError) as error:
-            return Outcome(took(), error=f"{type(error).__name__}: {error}"[:300])
+            fault = web.certificate_fault(error)
+            return Outcome(took(), error=fault or f"{type(error).__name__}: {error}"[:300])
 
 
 def signed(secrets: Sequence[str], event_id: str, body: bytes) -> dict[str, str]:
@@ -130,6 +131,18 @@ def _said(answer: httpx2.Response) -> str:
     except httpx2.HTTPError:
         pass
     return said[:_MOST_READ].decode("utf-8", "replace").replace("\x00", "")
+
+
+def _redirect(answer: httpx2.Response) -> str | None:
+    """Where a receiver wants the webhook to go: signed events follow nobody, so the owner is told."""
+    location = answer.headers.get("location", "")
+    if answer.status_code not in {301, 302, 303, 307, 308} or not location:
+        return None
+    try:
+        target = str(answer.url.join(location))
+    except (httpx2.InvalidURL, ValueError):
+        target = location
+    return f"HTTP {answer.status_code}, leads to {target[:200]}: set that address"
 
 
 def _refusal(said: str) -> str | None:

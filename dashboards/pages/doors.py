@@ -37,7 +37,7 @@ def enter(request: Request, given: Given, link: Annotated[str, Form(max_length=2
 @router.post("/sign-in", response_class=HTMLResponse)
 def sign_in(request: Request, given: Given, email: Email) -> Response:
     """Give the same answer in the same time for every address: the mail is made after the answer was sent."""
-    response = show("sign_in.html", language_of(request), email=email, failed=False)
+    response = _sign_in_page(request, given.settings, email)
     browser = request.cookies.get(_ASKED_HERE) or secrets.token_urlsafe(24)
     response.set_cookie(
         _ASKED_HERE,
@@ -70,7 +70,7 @@ def sign_in_by_code(
         browser = request.cookies.get(_ASKED_HERE, "")
         session = people.enter(connection, email, code, given.settings.secret(), browser)
     if session is None:
-        return show("sign_in.html", language_of(request), 403, email=email, failed=True)
+        return _sign_in_page(request, given.settings, email, 403, failed=True)
     return _inside(session, given.settings)
 
 
@@ -91,6 +91,13 @@ def speak(language: Annotated[Literal["fr", "en"], Form()]) -> Response:
     answer = RedirectResponse("/", 303)
     answer.set_cookie(LANGUAGE, language, max_age=int(SESSION_LIFE.total_seconds()), httponly=True, samesite="lax")
     return answer
+
+
+def _sign_in_page(
+    request: Request, settings: Settings, email: str, status: int = 200, *, failed: bool = False
+) -> HTMLResponse:
+    sends_mail = bool(settings.smtp_url)
+    return show("sign_in.html", language_of(request), status, email=email, failed=failed, sends_mail=sends_mail)
 
 
 def _inside(session: str, settings: Settings) -> Response:

@@ -13,7 +13,7 @@ from dashboards.visit import FIRM, Editing, Managing, Reading, RefusedError, Try
 from ingest import recognise, sources_store
 from ingest.files.writing import lines
 from ingest.source import Check
-from vigie import access, audit, companies, db, people, quotas
+from vigie import access, audit, companies, db, outbox, people, quotas
 from vigie.errors import InvalidInputError, SourceError
 from vigie.secrets import Vault
 
@@ -56,6 +56,15 @@ def turn_source(visit: Editing, source_id: str, done: Literal["pause", "resume"]
             raise RefusedError(404)
         sources_store.change(connection, source_id, {"paused": done == "pause"})
     return visit.back("/settings", "#sources")
+
+
+@router.post("/mails/again", response_class=HTMLResponse)
+def send_mails_again(visit: Managing) -> RedirectResponse:
+    """Send what could not be delivered once more, from the first attempt on."""
+    with db.writing(visit.engine) as connection:
+        mail_ids, _ = outbox.unsent_mails(connection, visit.company_id, of_host=visit.is_host)
+        outbox.again(connection, mail_ids)
+    return visit.back()
 
 
 @router.post("/recipients", response_class=HTMLResponse)

@@ -12,7 +12,7 @@ from analysis.report import Week
 from dashboards import charts, weekly
 from dashboards.visit import FIRM, Reading
 from ingest import sources_store
-from vigie import clock, db
+from vigie import clock, db, outbox
 
 router = APIRouter(prefix=FIRM)
 _WEEKS_SHOWN = 26
@@ -22,7 +22,10 @@ _WEEKS_SHOWN = 26
 def this_week(visit: Reading) -> HTMLResponse:
     with db.reading(visit.engine) as connection:
         values = _values(connection, dict(visit.firm))
-    return visit.page("week.html", **values)
+        may_mend = visit.may("admin")
+        unsent = outbox.unsent_mails(connection, visit.company_id, of_host=visit.is_host) if may_mend else ([], "")
+    mail_ids, why = unsent
+    return visit.page("week.html", unsent=len(mail_ids), unsent_why=why, **values)
 
 
 def _values(connection: Connection, firm: dict[str, Any]) -> dict[str, Any]:

@@ -141,6 +141,17 @@ def test_a_signed_message_that_says_nothing_usable_is_a_clear_error(client, hous
     assert stored(house) == 0
 
 
+@pytest.mark.parametrize("said", [b"{}", b'{"type": "test", "data": {}}', b'{"type": "webhook.ping", "data": {}}'])
+def test_an_empty_trial_is_answered_and_stores_nothing(client, house, source_id, said):
+    answer = send(client, source_id, said)
+    assert (answer.status_code, answer.json()) == (202, {"ids": []})
+    assert stored(house) == 0
+
+
+def test_an_empty_trial_must_be_signed(client, source_id):
+    assert send(client, source_id, b"{}", signed(b"{}", secret=OTHER)).status_code == 401
+
+
 def test_only_a_webhook_source_listens_and_says_no_more(client, house, firm, source_id):
     with db.writing(house.engine) as connection:
         other = sources_store.add(connection, firm["id"], "push", "API")

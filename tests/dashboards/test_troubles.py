@@ -13,6 +13,7 @@ SHOWN = [
     *sorted((ROOT / "ingest").rglob("*.py")),
     *(ROOT / "vigie" / name for name in ("companies.py", "names.py", "people.py", "quotas.py")),
     ROOT / "dashboards" / "mandates.py",
+    ROOT / "dashboards" / "mailer.py",
     *(ROOT / "analysis" / f"{name}.py" for name in ("disputes", "markers", "queries", "rule_store", "rules", "store")),
 ]
 KINDS = {"SourceError", "InvalidInputError", "ValueError", "BadRow", "TooManyError", "UnreachableError"}
