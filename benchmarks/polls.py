@@ -112,7 +112,9 @@ class House:
             firm = companies.add(connection, "Firme")
             for number in numbers:
                 sources_store.add(connection, firm, "feed", address(port, number))
-        self.collector = Collector(self.engine, Intake(self.engine, self.log, ""), allow_hosts=ALLOWED, threads=THREADS)
+        intake = Intake(self.engine, self.log, "")
+        shares = {"threads": THREADS, "company_threads": THREADS}  # all the sources are one company's
+        self.collector = Collector(self.engine, intake, allow_hosts=ALLOWED, **shares)
 
     def poll_all(self) -> None:
         self.collector.make_all_due()

@@ -6,6 +6,7 @@ written on it for its owner.
 """
 
 import random
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from ingest import rhythm, secret_custody, sources_store
 from ingest.collect import Intake, Parcel
 from ingest.found import mentions
-from ingest.http import Web
+from ingest.http import Web, within
 from ingest.polite import BusyError
+from ingest.shares import CompanyShares
 from ingest.source import Poll
 from ingest.sources import KINDS
 from vigie import audit, clock, counters, db, due
@@ -34,6 +36,10 @@ _LEASE = timedelta(minutes=5)  # a poll of several pages ends before; what its c
 _MOST_BACK_OFF = timedelta(days=1)
 _PATIENCE = 0.5  # seconds to wait for the polls that run
 _GATHERING = 0.02  # seconds
+_COMPANY_THREADS = 2  # of one company's sources that are asked at once
+_POLL_SECONDS = 240.0  # for all that one poll asks of the web: below the lease
+_STALE_SECONDS = 180.0  # a claimed job that waited so long is left to its lease
+_CLAIM_SECONDS = 1.0  # the longest wait between two claims while there is any room
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Job:
 
     timer: due.Timer
     row: RowMapping
+    claimed_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Collector:
         allow_hosts: Iterable[str] = (),
         vault: Vault | None = None,
         threads: int = 8,
+        company_threads: int = _COMPANY_THREADS,
         delay: float = 1.0,
     ) -> None:
         self._engine, self._intake, self._vault = engine, intake, vault
@@ -74,6 +82,8 @@ class Collector:
         self._pool = ThreadPoolExecutor(threads, "poll")
         self._running: set[Future[Outcome]] = set()
         self._put_off: set[str] = set()
+        self._shares: CompanyShares[Job] = CompanyShares(company_threads)
+        self._claimed_at = 0.0
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -82,17 +92,22 @@ class Collector:
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs, and nothing waits for its host to be free."""
-        return not self._running and not self._put_off
+        return not self._running and not self._shares.has_waiting and not self._put_off
 
     def poll_due(self) -> int:
         """Start what is due, as far as there is room, and write down what has come; how much that was."""
         room = self._most - len(self._running)
-        started = self._start(room) if room >= self._most // 2 else 0
+        is_time = time.monotonic() - self._claimed_at >= _CLAIM_SECONDS
+        started = self._start(room) if room >= self._most // 2 or is_time else 0
+        self._submit()
         if not self._running:
             return started
         done, running = wait(self._running, _PATIENCE, FIRST_COMPLETED)
         more, self._running = wait(running, _GATHERING if done else 0)  # several are written down for the price of one
         done |= more
+        for future in done:
+            self._shares.end(future.result().job.row["company_id"])
+        self._submit()
         self._settle([future.result() for future in done])
         return started + len(done) + len(self._running)
 
@@ -104,25 +119,42 @@ class Collector:
             due.schedule(connection, due.POLL, list(connection.scalars(every)))
 
     def _start(self, room: int) -> int:
-        timers = due.claim(self._engine, due.POLL, limit=room, lease=_LEASE) if room > 0 else []
+        enough = self._shares.companies_with_enough()
+        except_for = select(source.c.id).where(source.c.company_id.in_(enough)) if enough else None
+        self._claimed_at = time.monotonic()
+        timers = due.claim(self._engine, due.POLL, limit=room, lease=_LEASE, except_for=except_for) if room > 0 else []
         if not timers:
             return 0
         with db.reading(self._engine) as connection:
             query = select(source).where(source.c.id.in_([timer.key for timer in timers]))
             rows = {row["id"]: row for row in connection.execute(query).mappings()}
-        gone = []
+        gone, too_many = [], []
         for timer in timers:
             self._put_off.discard(timer.key)
             row = rows.get(timer.key)
             if row is None or row["paused"]:
                 gone.append(timer)
-            else:
-                self._running.add(self._pool.submit(self._poll, Job(timer, row)))
-        if gone:
+            elif not self._shares.add(row["company_id"], Job(timer, row)):
+                too_many.append(timer)
+        if gone or too_many:
             with db.writing(self._engine) as connection:
                 for timer in gone:
                     due.finish(connection, timer)
+                for timer in too_many:
+                    self._put_back(connection, timer)
         return len(timers)
+
+    def _put_back(self, connection: Connection, timer: due.Timer) -> None:
+        """Make the job due as it was; its company is left out of the next claims until its share is used."""
+        due.finish(connection, timer, again_at=timer.due_at)
+
+    def _submit(self) -> None:
+        """Start what its company's share allows; what waited too long is somebody's again when its lease ends."""
+        for job in self._shares.take():
+            if time.monotonic() - job.claimed_at > _STALE_SECONDS:
+                self._shares.end(job.row["company_id"])
+            else:
+                self._running.add(self._pool.submit(self._poll, job))
 
     def _poll(self, job: Job) -> Outcome:
         """Runs in a thread of its own, writes nothing, never raises: the polls beside this one go on."""
@@ -130,7 +162,8 @@ class Collector:
         try:
             options = sources_store.options(row, self._vault)
             cursor = {name: value for name, value in row["cursor"].items() if name != rhythm.SEEN}
-            poll = KINDS[row["kind"]].poll(self._web, row["target"], options, cursor)
+            with within(_POLL_SECONDS):
+                poll = KINDS[row["kind"]].poll(self._web, row["target"], options, cursor)
             return _succeeded(job, poll)
         except BusyError as error:
             return _put_off(job, error)

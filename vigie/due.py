@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, case, delete, or_, select, update
+from sqlalchemy import Connection, Engine, Select, Table, bindparam, case, delete, or_, select, update
 
 from vigie import db
 from vigie.db.tables import due
@@ -72,12 +72,21 @@ def _earlier(table: Table, new: Any) -> dict[str, Any]:
     }
 
 
-def claim(engine: Engine, kind: str, *, limit: int = 20, lease: timedelta = timedelta(minutes=2)) -> list[Timer]:
-    """Up to `limit` jobs that are due, ours until the lease ends."""
+def claim(
+    engine: Engine,
+    kind: str,
+    *,
+    limit: int = 20,
+    lease: timedelta = timedelta(minutes=2),
+    except_for: Select[tuple[str]] | None = None,
+) -> list[Timer]:
+    """Up to `limit` jobs that are due, ours until the lease ends; none whose key `except_for` selects."""
     if not db.finds(engine, _DUE, kind=kind):
         return []
     with db.writing(engine) as connection:
         ripe = select(due.c.key).where(due.c.kind == kind, due.c.due_at <= db.now()).order_by(due.c.due_at).limit(limit)
+        if except_for is not None:
+            ripe = ripe.where(due.c.key.not_in(except_for))
         if connection.dialect.name == "postgresql":
             ripe = ripe.with_for_update(skip_locked=True)
         rows = connection.execute(select(due).where(due.c.kind == kind, due.c.key.in_(ripe))).all()
