@@ -52,7 +52,7 @@ def _endpoint_off(connection: Connection, settings: Settings, hook: RowMapping) 
     """Tell the firm's recipients, by day: nobody asked for this mail, so it waits for the morning as alerts do."""
     firm = companies.get(connection, hook["company_id"])
     # Of a chat's webhook the address is the secret, and a mail goes to many.
-    values = {"firm": firm["name"], "url": urlsplit(hook["url"]).hostname or "", "why": hook["off"]}
+    values = {"firm": firm["name"], "url": urlsplit(hook["url"]).netloc.rpartition("@")[2], "why": hook["off"]}
     leaves_at = clock.after_quiet(clock.now(), NIGHT, firm["timezone"])
     for who in companies.recipients(connection, hook["company_id"]):
         event_id = ids.derived("endpoint_off", hook["id"], hook["failing_since"].isoformat(), who["email"])
