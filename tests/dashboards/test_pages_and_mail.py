@@ -49,7 +49,7 @@ def a_week(house, firm):
         Found(text="Attente horrible samedi.", author="Sandrine", rating=2, published_at=monday + timedelta(days=2)),
         Found(text=XSS, title=XSS, author=XSS, rating=3, published_at=monday + timedelta(days=3)),
         Found(text="Correct.", rating=4, published_at=monday - timedelta(days=30)),
-        name=XSS,
+        name=XSS.replace("\u202e", ""),  # no name may turn the order of what stands beside it
     )  # fmt: skip
 
 
