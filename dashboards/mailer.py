@@ -21,7 +21,21 @@ from vigie.settings import Settings
 _TIMEOUT_SECONDS = 20
 # Enhanced status codes (RFC 3463) that say that the address itself is wrong or gone.
 _ADDRESS_CODES = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
-_ADDRESS_REPLIES = {550, 551, 553}  # what they are where the server gives no enhanced code (RFC 5321, 4.2.3)
+# Without an enhanced code, one of these replies (RFC 5321, 4.2.3) in one of these words.
+_ADDRESS_REPLIES = {550, 551, 553}
+_ADDRESS_WORDS = (
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "no such recipient",
+    "no such mailbox",
+    "mailbox unavailable",
+    "mailbox not found",
+    "recipient rejected",
+    "does not exist",
+    "unknown recipient",
+    "invalid recipient",
+)
 
 
 def mail_sender(settings: Settings) -> Sender:
@@ -126,10 +140,11 @@ class SmtpSender:
 def is_wrong_address(code: int, reply: bytes | str) -> bool:
     """Whether a refusal of RCPT says that the address is wrong, rather than that the server will not take mail now."""
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    first_word = text.split(" ", 1)[0] if text else ""
+    first_word = (text.split() or [""])[0].lstrip("#")
     if first_word.count(".") == 2 and first_word.replace(".", "").isdigit():
         return first_word in _ADDRESS_CODES
-    return code in _ADDRESS_REPLIES
+    lower_case = " ".join(text.split()).lower()
+    return code in _ADDRESS_REPLIES and any(words in lower_case for words in _ADDRESS_WORDS)
 
 
 def default_sender(settings: Settings) -> str:

@@ -163,3 +163,6 @@ def test_codes_of_addresses():
     assert is_wrong_address(550, b"unknown user")
     assert not is_wrong_address(550, b"5.7.606 Access denied")
     assert not is_wrong_address(554, b"no")
+    assert is_wrong_address(550, b"5.1.1\nno")
+    for reply in (b"relay not permitted", b"Sender verify failed", b"classified as SPAM", b"authentication required"):
+        assert not is_wrong_address(550, reply)
