@@ -144,7 +144,7 @@ def test_a_failure_that_repeats_over_companies_ends_the_member(log, engine, witn
         raise ValueError("every record fails")
 
     with pytest.raises(RepeatedFailureError):
-        consume(log, engine, Counting(fail=fail), lambda: False, timeout=60)
+        consume(log, engine, Counting(fail=fail), lambda: False, timeout=240)
     with db.reading(engine) as connection:
         offsets = connection.scalars(select(consumer_offset.c.next_offset)).all()
     assert sum(offsets) < 300, "nothing may be dropped past the limit"
