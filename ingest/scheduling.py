@@ -32,13 +32,13 @@ from vigie.secrets import Vault
 
 logger = structlog.get_logger(__name__)
 
-_LEASE = timedelta(minutes=5)  # a poll of several pages ends before; what its connector fetches is bounded
 _MOST_BACK_OFF = timedelta(days=1)
 _PATIENCE = 0.5  # seconds to wait for the polls that run
 _GATHERING = 0.02  # seconds
 _COMPANY_THREADS = 2  # of one company's sources that are asked at once
-_POLL_SECONDS = 240.0  # for all that one poll asks of the web: below the lease
+_POLL_SECONDS = 240.0  # for all that one poll asks of the web
 _STALE_SECONDS = 180.0  # a claimed job that waited so long is left to its lease
+_LEASE = timedelta(seconds=_STALE_SECONDS + _POLL_SECONDS + 60)  # or a job that waited would be asked by two
 _CLAIM_SECONDS = 1.0  # the longest wait between two claims while there is any room
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingest import sources_store
+from ingest import scheduling, sources_store
 from ingest.scheduling import Collector
 from ingest.shares import CompanyShares
 from tests.servers import wait_until
@@ -97,3 +97,7 @@ def test_companies_take_turns():
     assert list(shares.take()) == ["b0"]
     shares.end("a")
     assert list(shares.take()) == ["a2"]
+
+
+def test_a_claim_outlasts_the_longest_wait_and_poll():
+    assert scheduling._LEASE.total_seconds() > scheduling._STALE_SECONDS + scheduling._POLL_SECONDS
