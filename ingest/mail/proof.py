@@ -15,7 +15,7 @@ import dkim
 import dns.exception
 import dns.resolver
 
-from ingest.mail.letter import MAX_HEADER_CHARS, UnreadableMailError, parse_message, read_sender
+from ingest.mail.letter import MAX_HEADER_CHARS, read_sender
 from vigie.errors import UnavailableError
 
 SIGNED_HEADERS = ("from", "to", "subject", "date", "content-type")
@@ -25,15 +25,11 @@ MAX_SIGNATURES = 5
 DNS_SECONDS = 5.0
 
 
-def is_proven(raw: bytes, domains: Collection[str]) -> bool:
-    """Whether one of the platform's `domains`, or a part of it, surely sent `raw`.
+def is_proven(raw: bytes, message: Message, domains: Collection[str]) -> bool:
+    """Whether one of the platform's `domains`, or a part of it, surely sent `raw`, which was parsed as `message`.
 
     Raises `UnavailableError` when the signer's key cannot be looked up now.
     """
-    try:
-        message = parse_message(raw)
-    except UnreadableMailError:
-        return False
     if any(len(message.get_all(name) or []) != 1 for name in SIGNED_HEADERS):
         return False
     sender_domain = read_sender(message).rpartition("@")[2]
@@ -43,9 +39,8 @@ def is_proven(raw: bytes, domains: Collection[str]) -> bool:
     return False
 
 
-def recipients(raw: bytes) -> frozenset[str]:
+def recipients(message: Message) -> frozenset[str]:
     """Return to whom a proven mail was sent first: a genuine mail of another shop can be passed on to anybody."""
-    message = parse_message(raw)
     values = [str(value)[:MAX_HEADER_CHARS] for value in message.get_all("To") or []]
     try:
         pairs = getaddresses(values)

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Collection
 from dataclasses import replace
+from email.message import Message
 
 from ingest.found import Found
 from ingest.mail.letter import Letter, parse_message, read_letter
@@ -25,7 +26,8 @@ def review_of(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns:
 
     Raises `UnreadableMailError`, and `UnavailableError` where it `waits_for_dns` that does not answer.
     """
-    letter = read_letter(parse_message(raw))
+    message = parse_message(raw)
+    letter = read_letter(message)
     layout = layout_of(letter.mailbox, letter.domain)
     is_direct = layout is not None
     if layout is None:
@@ -33,14 +35,14 @@ def review_of(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns:
     review = read(letter, layout) if layout else None
     if review is None or layout is None:
         return None
-    if not is_direct or not _prove(raw, layout, waits_for_dns=waits_for_dns):
+    if not is_direct or not _prove(raw, message, layout, waits_for_dns=waits_for_dns):
         # An identity of its own: a forged copy of a real mail must not take its place.
         forged_id = ids.derived("unverified", review.external_id)
         return replace(review, apart="unverified", external_id=forged_id)
     if not layout.is_sender(letter.mailbox, letter.domain):  # the platform's, but perhaps what a stranger dictated
         question = ids.derived("sender", layout.platform, review.layout, letter.domain)
         return replace(review, apart="unconfirmed", layout=question)
-    first_recipients = recipients(raw)
+    first_recipients = recipients(message)
     lower_case = {address.lower() for address in own_addresses}
     if not own_addresses or first_recipients & lower_case:
         return review
@@ -55,9 +57,9 @@ def senders() -> list[str]:
     return sorted({domain for layout in layouts() for domain in layout.domains})
 
 
-def _prove(raw: bytes, layout: Layout, *, waits_for_dns: bool) -> bool:
+def _prove(raw: bytes, message: Message, layout: Layout, *, waits_for_dns: bool) -> bool:
     try:
-        return is_proven(raw, layout.domains)
+        return is_proven(raw, message, layout.domains)
     except UnavailableError:
         if waits_for_dns:
             raise
