@@ -27,7 +27,7 @@ def read(body: bytes, how: How) -> Read:
             bad_rows.append(BadRow(line, "it is no JSON object"))
     if not rows:
         raise InvalidInputError(bad_rows[0].reason if bad_rows else "the file is empty")
-    result = table.read(list(columns), _emptied(rows), how)
+    result = table.read(list(columns), table.drained(rows), how)
     result.bad = sorted([*result.bad, *bad_rows], key=lambda row: row.line)
     return result
 
@@ -38,13 +38,6 @@ def _row(value: dict[str, Any], columns: dict[str, int]) -> list[str]:
         if name not in columns and len(columns) < _MAX_COLUMNS:
             columns[name] = len(columns)
     return [_cell(value.get(name)) for name in columns]
-
-
-def _emptied(rows: list[table.Row]) -> Iterator[table.Row]:
-    """Yield `rows` and forget each, so that a file is in memory once."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
 
 
 def _values(body: bytes, bad_rows: list[BadRow]) -> Iterator[Line]:

@@ -3,9 +3,11 @@
 A row that cannot be used is reported with its line and why; the others count.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from ingest import moments
 from ingest.clean import plain, repaired, text_of
@@ -25,6 +27,7 @@ FORMULA = "=+-@\t\r"
 
 Mapped = Mapping[str, str]
 Row = tuple[int, Sequence[str]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,24 @@ class Read:
     bad: list[BadRow] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     shape: str | None = None
+
+    def add(self, line: int, make: Callable[[], Found]) -> None:
+        """Add the mention that `make` returns for a line, or report the line as one that cannot be used."""
+        try:
+            self.found.append(make())
+        except ValueError as error:
+            self.bad.append(BadRow(line, str(error)))
+        except MemoryError:
+            raise
+        except Exception:
+            self.bad.append(BadRow(line, "it cannot be read"))
+
+
+def drained(items: list[Item]) -> Iterator[Item]:
+    """Yield `items` in order and forget each, so that a file is in memory once."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def read(header: Sequence[str], rows: Iterable[Row], how: How) -> Read:
@@ -90,18 +111,9 @@ class _Layout:
 
 
 def _read_rows(rows: list[Row], layout: _Layout, result: Read) -> Read:
-    """Add each row to `result`. `rows` is emptied on the way, so that a table is in memory once."""
-    rows.reverse()
-    while rows:
-        line, row = rows.pop()
-        try:
-            result.found.append(_mention(row, layout))
-        except ValueError as error:
-            result.bad.append(BadRow(line, str(error)))
-        except MemoryError:
-            raise
-        except Exception:
-            result.bad.append(BadRow(line, "it cannot be read"))
+    """Add each row to `result`; `rows` is emptied on the way."""
+    for line, row in drained(rows):
+        result.add(line, partial(_mention, row, layout))
     return result
 
 

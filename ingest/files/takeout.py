@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ingest.files.bounds import bounded_rows, opened_zip, unpacked
-from ingest.files.table import BadRow, How, Read
+from ingest.files.table import How, Read
 from vigie.errors import InvalidInputError
 
 
@@ -20,14 +21,7 @@ def read(body: bytes, how: How) -> Read:
 
     result = Read(columns={"format": "Google Takeout"})
     for line, value in enumerate(bounded_rows(_reviews(body)), start=1):
-        try:
-            result.found.append(review(value))
-        except ValueError as error:
-            result.bad.append(BadRow(line, str(error)))
-        except MemoryError:
-            raise
-        except Exception:
-            result.bad.append(BadRow(line, "it cannot be read"))
+        result.add(line, partial(review, value))
     if not result.found:
         raise InvalidInputError(result.bad[0].reason if result.bad else "the archive holds no Google reviews")
     return result

@@ -31,15 +31,13 @@ def parse_feed(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
 def parse_file(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
     """Yield the mentions of a file, then the rows that cannot be used, then its summary."""
     from ingest import files
-    from ingest.files.table import How
+    from ingest.files.table import How, drained
     from ingest.parsing.parts import FileSummary
 
     how = How(arguments["timezone"], arguments["mapping"], arguments["learnt"])
     result = files.read(body, how, arguments["kind"])
     del body
-    result.found.reverse()
-    while result.found:  # each is freed once it is sent
-        yield result.found.pop()
+    yield from drained(result.found)
     yield from result.bad
     yield FileSummary(result.columns, result.shape)
 
