@@ -8,7 +8,7 @@ from typing import BinaryIO
 from ingest.files.table import BadRow, How, Read
 from ingest.found import Found
 from ingest.parsing.parts import FileSummary, PageContent
-from ingest.parsing.pool import ParserError, ParserPool
+from ingest.parsing.pool import ParserError, ParserPool, Part
 from vigie import settings
 from vigie.errors import InvalidInputError, SourceError, UnavailableError
 
@@ -58,22 +58,13 @@ def review_of(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns:
 
     Raises `SourceError` for a mail that cannot be read, and `UnavailableError` where it may be read later.
     """
-    arguments = {"own_addresses": sorted(own_addresses), "waits_for_dns": waits_for_dns}
-    try:
-        parts = shared_pool().run("mail", raw, arguments, seconds=ITEM_SECONDS)
-    except ParserError as error:
-        raise _explain_item(error) from error
+    parts = _run_item("mail", raw, own_addresses=sorted(own_addresses), waits_for_dns=waits_for_dns)
     return next((part for part in parts if isinstance(part, Found)), None)
 
 
 def read_page(body: bytes, url: str, headers: Mapping[str, str], *, is_own: bool) -> PageContent:
     """Return the content of a web page; raises `SourceError` for one that cannot be read."""
-    arguments = {"url": url, "headers": dict(headers), "is_own": is_own}
-    try:
-        parts = shared_pool().run("page", body, arguments, seconds=ITEM_SECONDS)
-    except ParserError as error:
-        raise _explain_item(error) from error
-    for part in parts:
+    for part in _run_item("page", body, url=url, headers=dict(headers), is_own=is_own):
         if isinstance(part, PageContent):
             return part
     raise SourceError("it cannot be read")
@@ -81,12 +72,16 @@ def read_page(body: bytes, url: str, headers: Mapping[str, str], *, is_own: bool
 
 def read_feed(body: bytes, url: str, headers: Mapping[str, str]) -> tuple[Found, ...]:
     """Return the entries of a feed; raises `SourceError` for one that cannot be read."""
-    arguments = {"url": url, "headers": dict(headers)}
+    parts = _run_item("feed", body, url=url, headers=dict(headers))
+    return tuple(part for part in parts if isinstance(part, Found))
+
+
+def _run_item(task: str, body: bytes, **arguments: object) -> list[Part]:
+    """Return the parts of one item; raises `SourceError`, or `UnavailableError` where it may be read later."""
     try:
-        parts = shared_pool().run("feed", body, arguments, seconds=ITEM_SECONDS)
+        return shared_pool().run(task, body, arguments, seconds=ITEM_SECONDS)
     except ParserError as error:
         raise _explain_item(error) from error
-    return tuple(part for part in parts if isinstance(part, Found))
 
 
 def _explain_file(error: ParserError) -> InvalidInputError:
