@@ -1,18 +1,17 @@
 """Can this installation do its work, and how much lies before it."""
 
-from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from vigie import clock, counters, db, heartbeat, positions
-from vigie import outbox as outboxes
+from vigie import clock, counters, db, deadletters, heartbeat, positions
 from vigie.db.migrate import is_current
-from vigie.db.tables import dead_letter, mention, outbox
+from vigie.db.tables import mention, outbox
 from vigie.errors import UnavailableError, VigieError
 from vigie.log import ANALYSIS, MENTIONS, EventLog
+from vigie.outbox import RECENT, count_failed
 
 ROLES = ("ingest", "analyse", "deliver", "serve")
 
@@ -56,13 +55,12 @@ def metrics(engine: Engine, log: EventLog) -> tuple[bytes, str]:
 def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
     with db.reading(engine) as connection:
         count = select(func.count())
-        undelivered = outboxes.undeliverable(connection, clock.now() - timedelta(days=7))
         numbers: dict[str, float | None] = {
             "vigie_mentions": connection.scalar(count.select_from(mention)),
-            "vigie_dead_letters": connection.scalar(count.where(dead_letter.c.replayed_at.is_(None))),
+            "vigie_dead_letters": deadletters.count_waiting(connection),
             "vigie_dropped_mentions": counters.read(connection, counters.DROPPED_MENTIONS),
             "vigie_role_restarts": counters.read(connection, counters.ROLE_RESTARTS),
-            "vigie_outbox_failed": sum(count for count, _ in undelivered.values()),
+            "vigie_outbox_failed": count_failed(connection, clock.now() - RECENT),
             "vigie_unreadable_items": counters.read(connection, counters.UNREADABLE_ITEMS),
             "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
         }

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 
 from vigie import clock, db, due, ids
 from vigie.db.tables import attempt, outbox, quotation, webhook
@@ -26,9 +26,12 @@ WEBHOOK, MAIL, TOPIC = "webhook", "mail", "topic"
 LEASE = timedelta(minutes=2)
 # How long the body of what was sent or given up is kept, and how long its id, times and result are.
 BODY_KEPT, ROW_KEPT = timedelta(days=30), timedelta(days=365)
+RECENT = timedelta(days=7)  # for so long a failed delivery is counted by the metrics and told by `vigie doctor`
 # Standard Webhooks' own example of a schedule, three days in all.
 _SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds
 _DUE = select(outbox.c.id).where(outbox.c.state == "waiting", outbox.c.due_at <= db.now()).limit(1)
+_WAITS_AFTER_FAILURE = (outbox.c.state == "waiting") & outbox.c.error.is_not(None)
+_CAN_BE_RESENT = (outbox.c.state == "failed") & (outbox.c.body != b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +212,14 @@ def send_due(engine: Engine, senders: Mapping[str, Sender]) -> int:
     return len(claimed)
 
 
+def count_failed(connection: Connection, since: datetime) -> int:
+    """Return how many deliveries failed for good since then."""
+    return connection.scalar(select(func.count()).where(*_failed_since(since))) or 0
+
+
 def undeliverable(connection: Connection, since: datetime) -> dict[str, tuple[int, str]]:
     """Return, by kind, how many deliveries failed for good since then, and the last error."""
-    failed = select(outbox.c.kind, outbox.c.error).where(outbox.c.state == "failed", outbox.c.settled_at >= since)
+    failed = select(outbox.c.kind, outbox.c.error).where(*_failed_since(since))
     found: dict[str, tuple[int, str]] = {}
     for kind, error in connection.execute(failed.order_by(outbox.c.settled_at)):
         count, _ = found.get(kind, (0, ""))
@@ -219,18 +227,20 @@ def undeliverable(connection: Connection, since: datetime) -> dict[str, tuple[in
     return found
 
 
+def _failed_since(since: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return outbox.c.state == "failed", outbox.c.settled_at >= since
+
+
 def delayed(connection: Connection, kind: str) -> tuple[int, str]:
     """Return how many deliveries of a kind wait after a failed attempt, and the last error."""
-    waiting = select(outbox.c.error).where(
-        outbox.c.kind == kind, outbox.c.state == "waiting", outbox.c.error.is_not(None)
-    )
+    waiting = select(outbox.c.error).where(outbox.c.kind == kind, _WAITS_AFTER_FAILURE)
     errors = connection.scalars(waiting.order_by(outbox.c.due_at)).all()
     return len(errors), errors[-1] if errors else ""
 
 
 def resend_failed(connection: Connection, kind: str, event_ids: Collection[str] | None = None) -> int:
     """Send what failed once more, from the first attempt on; of those events, or all. How many there were."""
-    query = select(outbox.c.id).where(outbox.c.kind == kind, outbox.c.state == "failed", outbox.c.body != b"")
+    query = select(outbox.c.id).where(outbox.c.kind == kind, _CAN_BE_RESENT)
     if event_ids is not None:
         query = query.where(outbox.c.event_id.in_(event_ids))
     return again(connection, connection.scalars(query).all())
@@ -244,10 +254,9 @@ def unsent_mails(connection: Connection, company_id: str, *, of_host: bool = Fal
     is_theirs = outbox.c.company_id == company_id
     if of_host:
         is_theirs |= outbox.c.company_id.is_(None)
-    given_up = (outbox.c.state == "failed") & (outbox.c.body != b"")
     is_leased = outbox.c.due_at <= db.present(connection) + LEASE
-    waits = (outbox.c.state == "waiting") & outbox.c.error.is_not(None) & ~is_leased
-    query = select(outbox.c.id, outbox.c.error).where(outbox.c.kind == MAIL, is_theirs, given_up | waits)
+    waits = _WAITS_AFTER_FAILURE & ~is_leased
+    query = select(outbox.c.id, outbox.c.error).where(outbox.c.kind == MAIL, is_theirs, _CAN_BE_RESENT | waits)
     rows = connection.execute(query.order_by(outbox.c.created_at, outbox.c.id)).all()
     return [row.id for row in rows], rows[-1].error or "" if rows else ""
 

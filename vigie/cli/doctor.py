@@ -8,7 +8,6 @@ import typer
 
 from vigie.cli.house import House, opened, say, tell
 
-RECENT_FAILURES = timedelta(days=7)
 RECENT_RESTARTS = timedelta(minutes=15)
 LAG_SECONDS = 5.0  # for so long a lag is watched before it is said to stand still
 
@@ -74,11 +73,11 @@ def check_reading(house: House) -> str:
     """Analysis reads what was collected: a lag shrinks."""
     from vigie.errors import VigieError
 
-    lag = _lag(house)
+    lag = house.count_unread()
     until = time.monotonic() + LAG_SECONDS
     while lag and time.monotonic() < until:
         time.sleep(0.2)
-        if _lag(house) < lag:
+        if house.count_unread() < lag:
             return f"{lag} records wait, and analysis is reading them"
     if lag:
         raise VigieError(f"{lag} records wait and none is read: look whether `vigie up` (or `vigie analyse`) runs")
@@ -118,7 +117,7 @@ def check_deliveries(house: House) -> str:
     from vigie.errors import VigieError
 
     with db.reading(house.engine) as connection:
-        failed = outbox.undeliverable(connection, clock.now() - RECENT_FAILURES)
+        failed = outbox.undeliverable(connection, clock.now() - outbox.RECENT)
         delayed, last_error = outbox.delayed(connection, outbox.MAIL)
     if delayed:
         raise VigieError(f"{delayed} mails wait to be tried again, the last because: {last_error}")
@@ -168,11 +167,3 @@ CHECKS: dict[str, Callable[[House], str]] = {
     "roles": check_roles,
     "rollups": check_rollups,
 }
-
-
-def _lag(house: House) -> int:
-    from vigie import db, positions
-    from vigie.log import ANALYSIS, MENTIONS
-
-    with db.reading(house.engine) as connection:
-        return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS))

@@ -34,6 +34,14 @@ class House:
 
         return Intake(self.engine, self.log, self.settings.secret())
 
+    def count_unread(self) -> int:
+        """Return how many records of the log the analysis has not read."""
+        from vigie import db, positions
+        from vigie.log import ANALYSIS, MENTIONS
+
+        with db.reading(self.engine) as connection:
+            return positions.lag(connection, ANALYSIS, self.log.ends(MENTIONS))
+
 
 @contextmanager
 def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:

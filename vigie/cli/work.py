@@ -66,12 +66,9 @@ def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Read the log; with `once`, until nothing lies before the group."""
     from analysis.themes import Vocabulary
     from analysis.worker import Worker
-    from vigie import positions
-    from vigie.log import ANALYSIS, MENTIONS
 
     def is_drained() -> bool:
-        with db.reading(house.engine) as connection:
-            return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS)) == 0
+        return house.count_unread() == 0
 
     vocabulary = Vocabulary(house.settings.lexicon_dir)
     worker = Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary, house.settings.secret())
