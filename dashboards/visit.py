@@ -113,7 +113,7 @@ def cookie_name(settings: Settings) -> str:
 
     On https it is bound to this very host (RFC 6265bis, `__Host-`), so that no sibling domain can set it.
     """
-    return "__Host-vigie_session" if settings.base_url.startswith("https:") else "vigie_session"
+    return "__Host-vigie_session" if settings.is_https else "vigie_session"
 
 
 def pages_of(request: Request) -> Pages:

@@ -207,9 +207,10 @@ def add_recipient(
         raise InvalidInputError(f"{alerts!r} is none of {', '.join(ALERTS)}")
     if frequency not in {None, *FREQUENCIES} or (edition == "team" and frequency not in {None, "weekly"}):
         raise InvalidInputError(f"{frequency!r} is none of {', '.join(FREQUENCIES)}; the team's edition is weekly")
+    email = check_email(address)
     row = {
         "company_id": company_id,
-        "email": _stored_spelling(connection, company_id, check_email(address)),
+        "email": _stored_spelling(connection, company_id, email) or email,
         "edition": edition,
         "language": language,
         "created_at": clock.now(),
@@ -225,10 +226,10 @@ def add_recipient(
     due.schedule(connection, due.REPORT, [company_id], at=next_report(connection, dict(get(connection, company_id))))
 
 
-def _stored_spelling(connection: Connection, company_id: str, email: str) -> str:
+def _stored_spelling(connection: Connection, company_id: str, email: str) -> str | None:
     """Return the address as this company's recipient has it already, whatever its case: one person gets one mail."""
     is_same = recipient.c.company_id == company_id, func.lower(recipient.c.email) == email.lower()
-    return connection.scalar(select(recipient.c.email).where(*is_same).limit(1)) or email
+    return connection.scalar(select(recipient.c.email).where(*is_same).limit(1))
 
 
 def next_report(connection: Connection, firm: Mapping[str, Any]) -> datetime:
@@ -249,8 +250,7 @@ def check_email(given: str) -> str:
 
 def is_recipient(connection: Connection, company_id: str, email: str) -> bool:
     """Return whether this company's mails go to that address already, whatever its case."""
-    same = recipient.c.company_id == company_id, func.lower(recipient.c.email) == email.strip().lower()
-    return connection.scalar(select(recipient.c.email).where(*same).limit(1)) is not None
+    return _stored_spelling(connection, company_id, email.strip()) is not None
 
 
 def remove_recipient(connection: Connection, company_id: str, email: str) -> bool:

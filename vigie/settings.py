@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         """Whether the address in links opens on this machine only."""
         return urlsplit(self.base_url).hostname in LOOPBACK
 
+    @property
+    def is_https(self) -> bool:
+        """Whether people open the pages by https."""
+        return self.base_url.startswith("https:")
+
     def secret(self) -> str:
         """The secret key; made on first use in the data folder, readable by its owner only."""
         if self.secret_key:

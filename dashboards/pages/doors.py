@@ -46,7 +46,7 @@ def sign_in(request: Request, given: Given, email: Email) -> Response:
         path="/sign-in",
         httponly=True,
         samesite="lax",
-        secure=given.settings.base_url.startswith("https:"),
+        secure=given.settings.is_https,
     )
     response.background = BackgroundTask(_send_sign_in, given.engine, given.settings, email, browser)
     return response
@@ -81,8 +81,8 @@ def sign_out(request: Request, given: Given, who: Visitor, everywhere: Annotated
         if everywhere and who.person_id:
             access.end_sessions(connection, who.person_id)
     answer = RedirectResponse("/", 303)
-    is_https = given.settings.base_url.startswith("https:")
-    answer.delete_cookie(cookie_name(given.settings), secure=is_https, httponly=True, samesite="lax")
+    name = cookie_name(given.settings)
+    answer.delete_cookie(name, secure=given.settings.is_https, httponly=True, samesite="lax")
     return answer
 
 
@@ -108,6 +108,6 @@ def _inside(session: str, settings: Settings) -> Response:
         max_age=int(SESSION_LIFE.total_seconds()),
         httponly=True,
         samesite="lax",
-        secure=settings.base_url.startswith("https:"),
+        secure=settings.is_https,
     )
     return answer

@@ -123,7 +123,7 @@ def retrying(engine: Engine, work: Callable[[Connection], T]) -> T:
             with writing(engine) as connection:
                 return work(connection)
         except DBAPIError as error:
-            if not left or getattr(error.orig, "sqlstate", None) not in _CONFLICTS:
+            if not left or _sqlstate(error) not in _CONFLICTS:
                 raise
     raise AssertionError("unreachable")
 
@@ -135,8 +135,7 @@ def _outage(engine: Engine) -> Iterator[None]:
     except PoolTimeoutError as error:
         raise UnavailableError("the database has no free connection") from error
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state == _READ_ONLY:
+        if _sqlstate(error) == _READ_ONLY:
             engine.dispose()  # after a failover, the old connections would stay with the server that may not write
         if error.connection_invalidated or _is_outage(error):
             raise UnavailableError(f"the database does not answer: {_first_line(error)}") from error
@@ -150,9 +149,14 @@ def _first_line(error: DBAPIError) -> str:
     return f"{line} ({hint})" if hint else line
 
 
+def _sqlstate(error: DBAPIError) -> str | None:
+    """Return PostgreSQL's code of what went wrong (its manual, appendix A); SQLite has none."""
+    return getattr(error.orig, "sqlstate", None)
+
+
 def _is_outage(error: DBAPIError) -> bool:
     """Full, locked, read-only or gone: nothing that the statement is to blame for."""
-    state = getattr(error.orig, "sqlstate", None)
+    state = _sqlstate(error)
     if state is None:
         return type(error.orig).__name__ == "OperationalError"
     is_pgbouncer_fault = state in {"42P05", "26000"}  # a prepared statement of another client's session
