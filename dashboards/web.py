@@ -11,15 +11,11 @@ from starlette.staticfiles import StaticFiles
 
 from dashboards import alert_feed, feedback, subscription, visit
 from dashboards.pages import alerts, counter, doors, firms, guides, reviews, settings, start, subjects, week, year
-from dashboards.visit import FOR_PROGRAMS, Pages
+from dashboards.problem_pages import problem_page, show_problems, wants_page
+from dashboards.visit import FOR_PROGRAMS, PAGE_HEADERS, Pages
 from ingest.collect import Intake
 from vigie.log import EventLog
 from vigie.settings import LOOPBACK, Settings
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    "Cache-Control": "no-store",
-}
 
 
 def _unknown_host(request: Request, base_url: str) -> str:
@@ -55,5 +51,18 @@ def mount(app: FastAPI, engine: Engine, log: EventLog, intake: Intake, given: Se
         if (request.url.hostname or "") not in allowed:
             return PlainTextResponse(_unknown_host(request, given.base_url), 421)
         response = await call_next(request)
-        response.headers.update(_HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
+
+    app.middleware("http")(show_problems)
+    # What no handler foresaw is answered outside every middleware.
+    answer_program = app.exception_handlers[Exception]
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        answer: Response = answer_program(request, error)  # type: ignore[assignment]
+        if not wants_page(request):
+            return answer
+        page = problem_page(request, answer.status_code)
+        page.headers.update(PAGE_HEADERS)
+        return page

@@ -61,3 +61,26 @@ def test_a_program_is_told_a_problem(client, monkeypatch, house, firm, place, he
     answer = client.get(place.format(**firm), headers={"Authorization": "Bearer vigie_x"} | headers)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == 503
+
+
+@pytest.mark.parametrize(("language", "said"), [("fr", "c’est trop lourd pour une page"), ("en", "the body may hold")])
+def test_what_is_too_heavy_is_told_as_a_page(client, house, firm, language, said):
+    enter(client, house)
+    place = f"/companies/{firm['id']}/settings/staff"
+    answer = client.post(place, data={"names": "x" * 2_100_000}, headers=BROWSER | {"Accept-Language": language})
+    assert answer.status_code == 413
+    assert answer.headers["content-type"].startswith("text/html")
+    assert said in answer.text
+    assert "style" not in answer.headers["content-security-policy"]
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_another_site_is_refused_in_words(client, house, firm):
+    enter(client, house)
+    headers = BROWSER | {"Sec-Fetch-Site": "cross-site"}
+    answer = client.post(f"/companies/{firm['id']}/settings/staff", data={"names": "x"}, headers=headers)
+    assert answer.status_code == 403
+    assert "la demande venait d’une page d’un autre site" in answer.text
+    program = client.post(f"/companies/{firm['id']}/settings/staff", headers={"Sec-Fetch-Site": "cross-site"})
+    assert program.headers["content-type"] == "application/problem+json"
