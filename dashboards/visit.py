@@ -4,28 +4,29 @@ A page asks for `Reading`, `Handling`, `Editing` or `Managing`: the role that it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError
-from starlette.exceptions import HTTPException
 
 from dashboards import i18n
+from dashboards.slow_work import SlowWork
 from ingest.collect import Intake
 from vigie import access, companies, db
 from vigie.access import Principal, Role
-from vigie.errors import InvalidInputError, NotFoundError, TooManyError, VigieError
+from vigie.errors import InvalidInputError, NotFoundError, TooManyError
 from vigie.log import EventLog
 from vigie.settings import Settings
 
 LANGUAGE = "vigie_language"
-_KEPT = ("retry-after", "allow")  # of what a program is told, besides the status
 # Where programs ask, by whatever name they know us; they are told of errors as problems.
 FOR_PROGRAMS = ("/api/", "/openapi.json", "/health", "/ready", "/metrics")
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Cache-Control": "no-store",
+}
 FIRM = "/companies/{company_id}"
 
 
@@ -37,6 +38,7 @@ class Pages:
     log: EventLog
     intake: Intake
     settings: Settings
+    slow_work: SlowWork = field(default_factory=SlowWork)
 
 
 class RefusedError(Exception):
@@ -81,31 +83,12 @@ class Visit:
 
 
 def install(app: FastAPI, pages: Pages) -> None:
-    """Make `pages` known to each page of `app`, and show people what went wrong as a page."""
+    """Make `pages` known to each page of `app`, and show who is refused why."""
     app.state.pages = pages
 
     @app.exception_handler(RefusedError)
     def refused(request: Request, error: RefusedError) -> Response:
         return show(error.template, language_of(request), error.status, **error.values)
-
-    for kind in (VigieError, HTTPException, RequestValidationError, DataError, Exception):
-        app.add_exception_handler(kind, _in_words(app.exception_handlers[kind]))
-
-
-def _in_words(told: Callable[[Request, Any], Any]) -> Callable[[Request, Exception], Any]:
-    """What a program is told of an error; a browser is told the same as a page."""
-
-    def handle(request: Request, error: Exception) -> Any:
-        answer = told(request, error)
-        if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith(FOR_PROGRAMS):
-            return answer
-        status = answer.status_code
-        template = "failing.html" if status >= 500 else "missing.html" if status == 404 else "refused.html"
-        page = show(template, language_of(request), status, why="")
-        page.headers.update({name: answer.headers[name] for name in _KEPT if name in answer.headers})
-        return page
-
-    return handle
 
 
 def cookie_name(settings: Settings) -> str:

@@ -12,12 +12,14 @@ from dashboards import letters
 from dashboards.visit import FIRM, Editing, Managing, Reading, RefusedError, Trying, Visit
 from ingest import recognise, sources_store
 from ingest.files.writing import lines
+from ingest.http import within
 from ingest.source import Check
 from vigie import access, audit, companies, db, outbox, people, quotas
-from vigie.errors import InvalidInputError, SourceError
+from vigie.errors import InvalidInputError, SourceError, TooManyError
 from vigie.secrets import Vault
 
 router = APIRouter(prefix=FIRM + "/settings")
+_LOOK_SECONDS = 60.0  # for all that is asked of the web while a person waits
 Email = Annotated[str, Form(max_length=320)]
 
 
@@ -30,8 +32,9 @@ def settings(visit: Reading) -> HTMLResponse:
 def look(visit: Editing, target: Annotated[str, Form(min_length=1, max_length=2_000)]) -> HTMLResponse:
     """What an address is and what could be collected there; nothing is kept yet."""
     try:
-        found = recognise.recognise(target.strip(), visit.pages.settings.allow_hosts)
-    except SourceError as error:
+        with visit.pages.slow_work.one_of(visit.company_id), within(_LOOK_SECONDS):
+            found = recognise.recognise(target.strip(), visit.pages.settings.allow_hosts)
+    except (SourceError, TooManyError) as error:
         return _page(visit, target=target, problem=str(error))
     return _page(visit, target=target, found=found)
 

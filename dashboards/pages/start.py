@@ -14,13 +14,16 @@ from dashboards import letters
 from dashboards.visit import FIRM, Editing, Given, Managing, RefusedError, Trying, Visit, Visitor, language_of
 from ingest import imports, sources_store
 from ingest.files.columns import UnknownColumnsError
+from ingest.http import within
 from ingest.imports import Imported
 from ingest.recognise import proposals
+from ingest.source import Check
 from vigie import companies, db, people, quotas
-from vigie.errors import InvalidInputError
+from vigie.errors import InvalidInputError, TooManyError
 
 router = APIRouter()
 _MOST_FILES = 20
+_LOOK_SECONDS = 60.0  # for all that is asked of the web while a person waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ def _read(visit: Visit, file: UploadFile, mapping: Mapping[str, str] | None = No
         with path.open("wb") as copy:
             copyfileobj(file.file, copy)
         try:
-            done = imports.import_file(visit.engine, visit.pages.intake, visit.firm, path, name=name, mapping=mapping)
+            with visit.pages.slow_work.one_of(visit.company_id):
+                done = imports.import_file(
+                    visit.engine, visit.pages.intake, visit.firm, path, name=name, mapping=mapping
+                )
         except UnknownColumnsError as error:
             return Dropped(name, unknown=error)
         except InvalidInputError as error:
@@ -122,13 +128,22 @@ def write_to(visit: Managing, email: Annotated[str, Form(max_length=320)]) -> HT
     return _page(visit, written_to=email)
 
 
+def _proposals(visit: Visit) -> tuple[list[Check], str]:
+    """Return what the firm could listen to, and why there is nothing."""
+    try:
+        with visit.pages.slow_work.one_of(visit.company_id), within(_LOOK_SECONDS):
+            return proposals(visit.firm, visit.pages.settings.allow_hosts)
+    except TooManyError as error:
+        return [], str(error)
+
+
 def _page(visit: Visit, *, read: list[Dropped] | None = None, written_to: str = "") -> HTMLResponse:
     with db.reading(visit.engine) as connection:
         sources = sources_store.of_company(connection, visit.company_id)
         recipients = companies.recipients(connection, visit.company_id)
     settings = visit.pages.settings
     looked = read is None and not written_to
-    found, problem = proposals(visit.firm, settings.allow_hosts) if looked else ([], "")
+    found, problem = _proposals(visit) if looked else ([], "")
     known = {(row["kind"], row["target"]) for row in sources}
     return visit.page(
         "start.html",

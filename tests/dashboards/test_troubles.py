@@ -14,6 +14,9 @@ SHOWN = [
     *(ROOT / "vigie" / name for name in ("companies.py", "names.py", "people.py", "quotas.py")),
     ROOT / "dashboards" / "mandates.py",
     ROOT / "dashboards" / "mailer.py",
+    ROOT / "dashboards" / "slow_work.py",
+    ROOT / "api" / "cross_site.py",
+    ROOT / "api" / "limits.py",
     *(ROOT / "analysis" / f"{name}.py" for name in ("disputes", "markers", "queries", "rule_store", "rules", "store")),
 ]
 KINDS = {"SourceError", "InvalidInputError", "ValueError", "BadRow", "TooManyError", "UnreachableError"}
