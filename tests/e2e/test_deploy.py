@@ -35,11 +35,22 @@ def services():
 
 @pytest.mark.server
 def test_docker_compose_accepts_the_file():
-    done = subprocess.run(
-        [start(compose_command), "-f", ROOT / "docker-compose.yml", "config"], capture_output=True, text=True
-    )
+    command = [start(compose_command), "-f", ROOT / "docker-compose.yml", "config"]
+    secrets = {"POSTGRES_PASSWORD": "p", "VIGIE_SECRET_KEY": "k"}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | secrets)
     assert done.returncode == 0, done.stderr
     assert set(yaml.safe_load(done.stdout)["services"]) == {"kafka", "postgres", "migrate", *ROLES}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "VIGIE_SECRET_KEY"])
+def test_there_is_no_password_by_default(missing):
+    command = [start(compose_command), "-f", ROOT / "docker-compose.yml", "config"]
+    secrets = {"POSTGRES_PASSWORD": "p", "VIGIE_SECRET_KEY": "k"}
+    del secrets[missing]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | secrets)
+    assert done.returncode != 0
+    assert missing in done.stderr
 
 
 def test_nothing_is_published_beyond_this_machine(services):

@@ -35,8 +35,16 @@ def setup(folder, **changed):
     return run("host", "setup", str(folder), *(part for pair in given.items() for part in pair))
 
 
+def exposure(unit):
+    """What a unit leaves open, from 0 to 10, as systemd judges it."""
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return float(re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)[1])
+
+
 @pytest.mark.parametrize("command", SETUPS, ids=lambda one: "systemd" if "systemd" in one else "compose")
 def test_the_commands_of_the_guide_write_files_that_hold_together(command, tmp_path):
+    (tmp_path / "mail.txt").write_text("smtps://contact%40example.fr:mot@smtp.example.fr\n")
     done = run(*shlex.split(command), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "vigie-host"
@@ -50,6 +58,35 @@ def test_the_commands_of_the_guide_write_files_that_hold_together(command, tmp_p
     assert not any("$" in re.sub(r"\$\$?\(|\$[a-z1]", "", path.read_text()) for path in folder.glob("*.service"))
     again = run(*shlex.split(command), cwd=tmp_path)
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+def test_the_mail_account_is_asked_for_and_stands_in_no_argument(tmp_path):
+    arguments = [part for name, value in GOOD.items() if name != "--mail" for part in (name, value)]
+    done = run(
+        "host", "setup", str(tmp_path / "h"), "--mail", "-", *arguments, said="smtps://a:secret@smtp.example.fr\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "VIGIE_SMTP_URL=smtps://a:secret@smtp.example.fr\n" in (tmp_path / "h" / "vigie.env").read_text()
+
+
+def test_containers_have_no_privileges_and_a_limit_of_memory(tmp_path):
+    assert setup(tmp_path / "h", firms="many").returncode == 0
+    services = yaml.safe_load((tmp_path / "h" / "compose.yaml").read_text())["services"]
+    services |= yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        if service["image"] == "vigie":
+            assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+            assert service["tmpfs"] == ["/tmp"], name
+
+
+@pytest.mark.parametrize("way", ["compose", "systemd"])
+def test_the_proxy_shows_nobody_the_metrics(tmp_path, way):
+    done = run("host", "setup", str(tmp_path / "h"), "--way", way, *(p for pair in GOOD.items() for p in pair))
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in (tmp_path / "h" / "Caddyfile").read_text().splitlines()]
+    assert {"respond /metrics 404", "respond /ready 404", "max_size 25MB"} <= set(lines)
 
 
 @pytest.mark.server
@@ -74,6 +111,8 @@ def test_systemd_accepts_the_units(tmp_path):
     said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True).stderr
     ours = [line for line in said.splitlines() if "vigie" in line and "not executable" not in line]
     assert ours == [], said
+    for unit in ("vigie.service", "vigie-backup.service"):
+        assert exposure(tmp_path / "h" / unit) <= 2.0, unit
 
 
 def test_the_backup_of_the_night_is_read_back_and_old_ones_go(tmp_path):

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from vigie.cli.house import say, tell
+from vigie.cli.secret_values import read_value
 
 host = typer.Typer(no_args_is_help=True, help="The machine that Vigie runs on for good: set up.")
 
@@ -23,6 +24,8 @@ _POSTGRES = """
   postgres:
     image: postgres:17
     restart: unless-stopped
+    security_opt: ["no-new-privileges:true"]
+    mem_limit: 1g
     environment:
       POSTGRES_USER: vigie
       POSTGRES_PASSWORD: {password}
@@ -70,7 +73,13 @@ def _about() -> None:
 def setup(
     folder: Annotated[Path, typer.Argument(help="where to write the files")],
     domain: Annotated[str, typer.Option(prompt="Domain (it must lead to this machine)")],
-    mail: Annotated[str, typer.Option(prompt="Mail account, such as smtps://name:password@smtp.example.fr")],
+    mail: Annotated[
+        str,
+        typer.Option(
+            prompt="Mail account, such as smtps://name:password@smtp.example.fr",
+            help="the mail account; - asks for it and @FILE reads it, and nothing stands in the history",
+        ),
+    ],
     admin: Annotated[str, typer.Option(prompt="Administrator's e-mail address")],
     backup: Annotated[str, typer.Option(prompt="Folder for the backups, such as /srv/backups")],
     firms: Annotated[str, typer.Option(prompt="One firm or many")] = "one",
@@ -81,7 +90,8 @@ def setup(
     `many` firms on containers come with PostgreSQL. Nothing is overwritten and nothing is started.
     Example: vigie host setup /etc/vigie --way systemd
     """
-    values = _values(domain.strip(), mail.strip(), admin.strip(), backup.strip(), firms.strip().lower(), way)
+    mail = read_value("mail", mail.strip())
+    values = _values(domain.strip(), mail, admin.strip(), backup.strip(), firms.strip().lower(), way)
     written = _rendered(way, values)
     _refuse_what_is_there(folder, written)
     if not folder.exists():
@@ -98,13 +108,13 @@ def setup(
 
 _NEXT = {
     Way.compose: """Then, with the image built from the source (docker build -t vigie .), in {folder}:
-  docker compose run --rm --user root --entrypoint chown backup vigie /backups
+  docker run --rm --user root --entrypoint chown -v {backup}:/backups vigie vigie /backups
   docker compose up -d
   docker compose exec vigie vigie user add {admin} --role admin --invite
 Keep the VIGIE_SECRET_KEY of vigie.env elsewhere too: a backup does not hold it.""",
     Way.systemd: """Then, as root, with a user `vigie` and Caddy installed:
   cp {folder}/*.service {folder}/*.timer /etc/systemd/system/ && cp {folder}/Caddyfile /etc/caddy/
-  install -d -o vigie {backup}
+  install -d -o vigie -m 0700 {backup}
   mkdir -p /etc/vigie && cp {folder}/vigie.env {folder}/backup.sh /etc/vigie/
   systemctl daemon-reload && systemctl enable --now vigie vigie-backup.timer && systemctl reload caddy
   systemd-run --pipe --wait -p User=vigie -p EnvironmentFile=/etc/vigie/vigie.env \\

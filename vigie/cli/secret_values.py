@@ -14,10 +14,11 @@ def read_values(values: Mapping[str, str]) -> dict[str, str]:
 
     Arguments stand in `ps` and in the history of the shell.
     """
-    return {name: _read_value(name, value) for name, value in values.items()}
+    return {name: read_value(name, value) for name, value in values.items()}
 
 
-def _read_value(name: str, value: str) -> str:
+def read_value(name: str, value: str) -> str:
+    """Return one value, as `read_values` does."""
     if value == "-":
         return _prompt(name)
     if value.startswith("@"):

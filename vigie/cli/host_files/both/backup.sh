@@ -5,7 +5,7 @@ set -eu
 folder=$1
 file=$folder/vigie-$(date +%F).zip
 vigie backup "$file"
-check=$(mktemp -d)
+check=$(mktemp -d -p "$folder")
 trap 'rm -rf "$check"' EXIT
 VIGIE_DATA_DIR=$check VIGIE_DATABASE_URL= VIGIE_LOG_URL= vigie restore "$file"
 find "$folder" -name 'vigie-*.zip' -mtime +30 -delete
