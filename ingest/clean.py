@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from ingest.markup import tree_of
 from vigie.events import MOST_TEXT
+from vigie.names import BIDI_CONTROLS
 
 LONGER = MOST_TEXT + 1
 _BREAKS = re.compile(r"</?(?:p|div|br|li|tr|h[1-6]|blockquote|section|article)\b[^<>]*>", re.I)
@@ -14,6 +15,8 @@ _MARKUP = re.compile(r"<[a-zA-Z!/?]|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w+);")
 _DOUBLE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]")
 # Control characters but tab and line feed, and lone surrogates: nothing that anybody wrote, and not storable.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Embeddings, overrides and isolates would turn what stands beside the words (Unicode Standard Annex 9, 2).
+_TURNS = str.maketrans(dict.fromkeys(BIDI_CONTROLS))
 _SPACES = re.compile(r"[^\S\n\u00a0\u202f]+")
 _LINES = re.compile(r" ?\n[ \n]*")
 _ANY_TAG = re.compile(r"<[a-zA-Z!/?][^<>]*>")
@@ -25,6 +28,11 @@ def plain(text: str | None, *, most: int = MOST_TEXT) -> str:
     if not text:
         return ""
     return _folded(_CONTROLS.sub("", text[: most * 4]))[:most]
+
+
+def shown(text: str | None, *, most: int = MOST_TEXT) -> str:
+    """Return `text` as `plain` does, without what would change the order of the words beside it on a page."""
+    return plain(text.translate(_TURNS), most=most) if text else ""
 
 
 def text_of(markup: str | None, *, most: int = LONGER) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ingest.clean import link, plain
+from ingest.clean import link, plain, shown
 from vigie import clock, ids
 from vigie.events import MOST_TEXT, Apart, Mention
 
@@ -94,8 +94,8 @@ def _mention(
         published_at_known=known,
         collected_at=collected_at,
         url=link(one.url),
-        author=plain(one.author, most=500) or None,
-        title=plain(one.title, most=2_000) or None,
+        author=shown(one.author, most=500) or None,
+        title=shown(one.title, most=2_000) or None,
         language=one.language,
         rating=one.rating,
         rating_given=plain(one.rating_given, most=64) or None,
