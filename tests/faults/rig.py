@@ -70,7 +70,7 @@ class Rig:
         while left:
             size = self.chance.randint(1, 50)
             part, left = left[:size], left[size:]
-            firm = self.firms[len(left) % FIRMS]
+            firm = self.firms[len(left) % len(self.firms)]
             while True:
                 try:
                     collect.append(self.log, firm, Origin("source", "push", "test"), part)
