@@ -5,7 +5,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.http import Web, refused
+from ingest.source import Cursor
 from vigie.errors import SourceError
+
+# A first read of thousands of reviews takes several polls, so that none runs into its time limit.
+PAGES_A_POLL = 5
+
+
+def pages_to_read(cursor: Cursor, *, recent: int, most: int) -> range:
+    """Return the numbers of the pages of this poll: of a first read the next ones, then the `recent` first."""
+    if cursor.get("read"):
+        return range(1, recent + 1)
+    first = int(cursor.get("page", 1))
+    return range(first, min(first + PAGES_A_POLL, most + 1))
+
+
+def cursor_after(pages: range, *, is_last: bool, most: int) -> Cursor:
+    """Return what to remember once `pages` were read; it holds a page while there is more to read."""
+    return {"read": True} if is_last or pages.stop > most else {"page": pages.stop}
 
 
 def get_json(web: Web, url: str, headers: Mapping[str, str] | None = None) -> Any:

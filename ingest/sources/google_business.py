@@ -17,7 +17,7 @@ from ingest.http import Web
 from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Aggregate, Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import get_json, identity, listed, text
+from ingest.sources.api import PAGES_A_POLL, get_json, identity, listed, text
 from vigie.errors import SourceError
 
 _BASE = "https://mybusiness.googleapis.com"
@@ -47,8 +47,9 @@ class GoogleBusiness(Polled):
         url = f"{options.get('base', _BASE)}/v4/{quote(target)}/reviews"
         found: dict[str, Found] = {}
         aggregates: tuple[Aggregate, ...] = ()
-        token = ""
-        for _ in range(_MOST_PAGES):
+        token = str(cursor.get("token") or "")
+        pages_read = int(cursor.get("pages") or 0)
+        for _ in range(PAGES_A_POLL):
             asked = {"pageSize": "50", "orderBy": "updateTime desc", **({"pageToken": token} if token else {})}
             data = get_json(web, f"{url}?{urlencode(asked)}", headers)
             if not isinstance(data, dict):
@@ -57,16 +58,19 @@ class GoogleBusiness(Polled):
             page = list(_usable(listed(data.get("reviews", []), "reviews")))
             known = [one for one in page if one.external_id in found]
             found |= {one.external_id or str(len(found)): one for one in page if one.external_id not in found}
-            token = text(data.get("nextPageToken")) or ""
+            token, pages_read = text(data.get("nextPageToken")) or "", pages_read + 1
             # Beyond what the last poll saw, nothing has changed: pages are sorted by their last change.
-            if not token or (known and len(known) == len(page)) or _is_known(page, cursor):
+            is_seen = (known and len(known) == len(page)) or _is_known(page, cursor)
+            if not token or is_seen or pages_read >= _MOST_PAGES:
+                token = ""
                 break
-        latest = max((one.updated_at for one in found.values() if one.updated_at), default=None)
-        return Poll(
-            tuple(found.values()),
-            {"until": latest.isoformat() if latest else cursor.get("until")},
-            aggregates=aggregates,
-        )
+        changes = [one.updated_at for one in found.values()] + [iso(cursor.get("newest"))]
+        latest = max((moment for moment in changes if moment), default=None)
+        newest = latest.isoformat() if latest else None
+        following: Cursor = {"until": newest or cursor.get("until")}
+        if token:  # what was known before counts until all pages are read
+            following = {"until": cursor.get("until"), "token": token, "newest": newest, "pages": pages_read}
+        return Poll(tuple(found.values()), following, aggregates=aggregates, more=bool(token))
 
 
 def review(data: Any) -> Found:

@@ -13,10 +13,11 @@ from ingest.http import Web
 from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import get_json, identity, listed, text
+from ingest.sources.api import cursor_after, get_json, identity, listed, pages_to_read, text
 
 _BASE = "https://api.trustpilot.com"
 _PER_PAGE, _MOST_PAGES = 100, 50
+_RECENT_PAGES = 3  # once all was read
 
 
 class Trustpilot(Polled):
@@ -34,14 +35,18 @@ class Trustpilot(Polled):
         url = f"{options.get('base', _BASE)}/v1/business-units/{quote(target, safe='')}/reviews"
         found: dict[str | None, Found] = {}
         # Reviews that arrive meanwhile shift the pages: one that is met again is one.
-        for page in range(1, (3 if cursor.get("read") else _MOST_PAGES) + 1):
+        pages = pages_to_read(cursor, recent=_RECENT_PAGES, most=_MOST_PAGES)
+        is_last = bool(cursor.get("read"))
+        for page in pages:
             asked = urlencode({"page": page, "perPage": _PER_PAGE, "orderBy": "createdat.desc"})
             data = get_json(web, f"{url}?{asked}", headers)
             reviews = listed(data.get("reviews") if isinstance(data, dict) else None, "reviews")
             found |= {one.external_id: one for one in map(_review, reviews) if one is not None}
             if len(reviews) < _PER_PAGE:
+                is_last = True
                 break
-        return Poll(tuple(found.values()), {"read": True})
+        following = cursor_after(pages, is_last=is_last, most=_MOST_PAGES)
+        return Poll(tuple(found.values()), following, more="page" in following)
 
 
 def _review(data: dict[str, Any]) -> Found | None:

@@ -13,6 +13,7 @@ from ingest.found import Found, mentions
 from ingest.http import Web
 from ingest.source import Terms
 from ingest.sources import KINDS, attribution
+from ingest.sources.api import PAGES_A_POLL
 from tests.ingest.recorded import GOOGLE_REVIEWS, RECORDED
 from tests.pipeline import SHARED
 from tests.web import Answer
@@ -231,3 +232,54 @@ def test_a_platform_that_asks_for_it_is_named():
     assert attribution("google") == "Google"
     assert attribution("woocommerce") is None
     assert attribution(None) is None
+
+
+PAGED = {
+    "woocommerce": ("/wp-json/wc/v3/products/reviews", lambda n: {"id": n, "review": "Bien.", "rating": 4}, list),
+    "trustpilot": ("/v1/business-units/u1/reviews", lambda n: {"id": n, "stars": 4}, lambda rows: {"reviews": rows}),
+}
+
+
+@pytest.mark.parametrize("kind", PAGED)
+def test_a_first_read_of_many_pages_takes_several_polls(kind, site):
+    """So that none runs into its time limit and begins again; each goes on where the last one ended."""
+    path, review, answer = PAGED[kind]
+    path = RECORDED[kind].path or path
+
+    def page(request):
+        number = int(request.path.partition("page=")[2].partition("&")[0])
+        rows = [review(n) for n in range((number - 1) * 100, min(number * 100, 1_230))]
+        return Answer(json.dumps(answer(rows)).encode())
+
+    site.pages[path] = page
+    ids, cursor, polls, has_more = set(), {}, 0, True
+    while has_more:
+        site.requests.clear()
+        brought = poll(kind, site, cursor)
+        assert len(site.requests) <= PAGES_A_POLL + 1
+        ids |= {one.external_id for one in brought.found}
+        cursor, has_more, polls = brought.cursor, brought.more, polls + 1
+    assert ids == {str(n) for n in range(1_230)}
+    assert polls == 3
+    site.requests.clear()
+    assert not poll(kind, site, cursor).more
+    assert len(site.requests) <= 4, "then only the newest pages are asked for"
+
+
+def test_googles_first_read_goes_on_from_its_token(site):
+    def answer(request):
+        number = int(request.path.partition("pageToken=")[2] or 0)
+        rows = [
+            {"reviewId": f"r{n}", "starRating": "FOUR", "updateTime": f"2026-{12 - n // 50:02}-01T00:00:00Z"}
+            for n in range(number * 50, number * 50 + 50)
+        ]
+        return Answer(json.dumps({"reviews": rows, "nextPageToken": str(number + 1) if number < 11 else ""}).encode())
+
+    site.pages["/v4/accounts/1/locations/2/reviews"] = answer
+    ids, cursor, has_more, polls = set(), {}, True, 0
+    while has_more:
+        brought = poll("google_business", site, cursor)
+        ids |= {one.external_id for one in brought.found}
+        cursor, has_more, polls = brought.cursor, brought.more, polls + 1
+    assert (len(ids), polls) == (600, 3)
+    assert cursor == {"until": "2026-12-01T00:00:00+00:00"}
