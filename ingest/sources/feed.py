@@ -1,6 +1,7 @@
 """RSS, Atom and JSON Feed: the address of a feed, or of a page that names one."""
 
 import hashlib
+import re
 from urllib.parse import urljoin, urlsplit
 
 from ingest import parsing
@@ -15,6 +16,10 @@ _FEED_TYPES = {"application/rss+xml", "application/atom+xml", "application/feed+
 _MOST_HEAD = 500_000  # bytes of a page in which its feed is named
 # A larger feed is parsed apart: its entries may take hundreds of megabytes.
 _MAX_INLINE_BYTES = 200_000
+_ENTITY = b"<!ENTITY"
+_ENCODING = re.compile(rb"""<\?xml[^<>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.:-]{1,40})""", re.I)
+_CHARSET = re.compile(r"""charset\s{0,9}=\s{0,9}["']?([\w.:-]{1,40})""", re.I)
+_WRITES_ASCII = re.compile(r"utf-?8|us-ascii|ascii|iso[-_]8859[-_]\d{1,2}|latin-?\d|windows-12\d\d|cp12\d\d")
 
 
 class Feed(Polled):
@@ -82,9 +87,26 @@ class Preset(Feed):
 
 def read_entries(answer: Answer) -> tuple[Found, ...]:
     """Return the entries of a feed; raises `SourceError` when it is none."""
-    if len(answer.body) > _MAX_INLINE_BYTES:
+    if not _is_light(answer):
         return parsing.read_feed(answer.body, answer.url, answer.headers)
     return tuple(parse(answer.body, answer.headers, answer.url))
+
+
+def _is_light(answer: Answer) -> bool:
+    """Return whether the feed may be parsed in this process.
+
+    Entities that it declares may expand to a thousand times its size, so they must be visible to be missed here: in an
+    encoding that writes ASCII as ASCII.
+    """
+    body = answer.body
+    if len(body) > _MAX_INLINE_BYTES or _ENTITY in body or b"\0" in body:
+        return False
+    if b"<" not in body[:500] and b"{" not in body[:500]:  # EBCDIC, which feedparser knows by its first bytes
+        return False
+    declared = _ENCODING.search(body[:500])
+    charset = _CHARSET.search(answer.headers.get("content-type", "")[:500])
+    names = {declared[1].decode("latin-1") if declared else "utf-8", charset[1] if charset else "utf-8"}
+    return all(_WRITES_ASCII.fullmatch(name.lower()) for name in names)
 
 
 def is_address(target: str) -> bool:

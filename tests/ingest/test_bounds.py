@@ -14,9 +14,11 @@ import pytest
 from ingest import files, parsing
 from ingest.files.bounds import MAX_ROWS
 from ingest.files.table import How
+from ingest.http import Answer
 from ingest.markup import tree_of
 from ingest.page_data import read_page
 from ingest.parsing.pool import ParserPool
+from ingest.sources import feed
 from vigie.errors import InvalidInputError, SourceError
 
 UTC_TABLE = How("UTC")
@@ -174,3 +176,29 @@ def test_a_page_that_takes_too_long_says_so(pool, monkeypatch):
     monkeypatch.setattr(parsing, "ITEM_SECONDS", 0.2)
     with pytest.raises(SourceError, match="takes too long"):
         parsing.read_page(b"<p>x</p>" * 20_000, "http://x/", {}, is_own=True)
+
+
+def declaring_entities(encoding="utf-8"):
+    """A feed of 600 bytes whose title expands to 8 MB and 90 MB of memory."""
+    entities = "<!ENTITY a 'ha'>" + "".join(
+        f"<!ENTITY {chr(98 + level)} '{f'&{chr(97 + level)};' * 10}'>" for level in range(9)
+    )
+    head = f"<?xml version='1.0' encoding='{encoding}'?><!DOCTYPE r [{entities}]>"
+    return (head + "<rss><channel><title>&j;</title></channel></rss>").encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-7", "cp037"])
+@pytest.mark.parametrize("says_so", [False, True])
+def test_a_feed_that_declares_entities_is_parsed_apart(encoding, says_so):
+    charset = f"; charset={encoding}" if says_so else ""
+    answer = Answer(
+        200, {"content-type": f"application/xml{charset}"}, declaring_entities(encoding), "https://x.example"
+    )
+    assert not feed._is_light(answer)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "ISO-8859-15", "windows-1252", "US-ASCII"])
+def test_an_ordinary_feed_is_parsed_in_the_process(encoding):
+    body = f"<?xml version='1.0' encoding='{encoding}'?><rss><channel><title>x</title></channel></rss>".encode(encoding)
+    answer = Answer(200, {"content-type": f"application/rss+xml; charset={encoding}"}, body, "https://x.example")
+    assert feed._is_light(answer)
