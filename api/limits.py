@@ -5,7 +5,7 @@ A client that sends half a request and waits costs a connection and memory. Each
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict
@@ -32,6 +32,7 @@ _MAX_HEAD_BYTES = 65_536
 _KEEP_ALIVE_SECONDS = 5
 # A body in chunks of one byte costs 7 microseconds a byte: after so many chunks they must be of a decent size.
 _FREE_CHUNKS, _MIN_CHUNK_BYTES = 1_000, 64
+_PART_BYTES = 65_536
 _UPLOADS = "/start/files"
 _SESSION_COOKIE = "vigie_session"  # browsers may know it by a prefixed name
 
@@ -62,17 +63,17 @@ class BoundedBody:
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        body = bytearray()
+        body = _Body()
         try:
             refusal = await self._read(scope, receive, body)
             if refusal is None:
-                await self._app(scope, _replay(bytes(body), receive), send)
+                await self._app(scope, _replay(body, receive), send)
             elif refusal:
                 await _refuse(refusal, scope, receive, send)
         finally:
-            self._held_bytes -= len(body)
+            self._held_bytes -= body.size
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> "_Refusal | None":
+    async def _read(self, scope: Scope, receive: Receive, body: "_Body") -> "_Refusal | None":
         """Read the request's body into `body`; return why it is refused, or None."""
         limits = self._limits
         is_upload = scope["path"].endswith(_UPLOADS) and await self._has_session(scope)
@@ -97,7 +98,7 @@ class BoundedBody:
             self._open_by_address += Counter()  # forgets the addresses with none
 
     async def _collect(
-        self, receive: Receive, body: bytearray, max_bytes: int, too_large: "_Refusal"
+        self, receive: Receive, body: "_Body", max_bytes: int, too_large: "_Refusal"
     ) -> "_Refusal | None":
         has_more = True
         while has_more:
@@ -105,10 +106,10 @@ class BoundedBody:
             if message["type"] == "http.disconnect":
                 return _GONE
             chunk = message.get("body", b"")
-            body += chunk
+            body.add(chunk)
             self._held_bytes += len(chunk)
             has_more = message.get("more_body", False)
-            if len(body) > max_bytes:
+            if body.size > max_bytes:
                 return too_large
             if self._held_bytes > self._limits.held_bytes:
                 return _BUSY
@@ -123,6 +124,25 @@ class BoundedBody:
     def _is_session(self, token: str) -> bool:
         with db.reading(self._engine) as connection:
             return access.authenticate(connection, token, "session") is not None
+
+
+class _Body:
+    """A body as it came; `size` is of all of it, in bytes, whatever was given on since.
+
+    Small chunks are joined, since each costs an object.
+    """
+
+    def __init__(self) -> None:
+        self.parts: deque[bytearray] = deque()
+        self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Append a chunk."""
+        self.size += len(chunk)
+        if self.parts and len(self.parts[-1]) < _PART_BYTES:
+            self.parts[-1] += chunk
+        else:
+            self.parts.append(bytearray(chunk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +167,17 @@ async def _refuse(refusal: _Refusal, scope: Scope, receive: Receive, send: Send)
     await answer(scope, receive, send)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the whole body once."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: _Body, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body once, part by part, and keeps no part that it gave."""
+    is_done = False
 
     async def receive_again() -> Message:
-        return messages.pop() if messages else await receive()
+        nonlocal is_done
+        if is_done:
+            return await receive()
+        part = bytes(body.parts.popleft()) if body.parts else b""
+        is_done = not body.parts
+        return {"type": "http.request", "body": part, "more_body": not is_done}
 
     return receive_again
 
