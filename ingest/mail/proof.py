@@ -7,6 +7,7 @@ signed. It signs the whole body (no `l`), by SHA-256 (RFC 8301), with a key that
 Authentication-Results proves nothing: a genuine one repeats what the sender chose.
 """
 
+import re
 from collections.abc import Collection
 from email.message import Message
 from email.utils import getaddresses
@@ -23,6 +24,7 @@ ALGORITHMS = {"rsa-sha256", "ed25519-sha256"}
 PLAIN_ENCODINGS = {"", "7bit", "8bit", "binary"}
 MAX_SIGNATURES = 5
 DNS_SECONDS = 5.0
+_BARE_RETURN = re.compile(rb"\r(?!\n)|[\x00\x0b\x0c\x1c-\x1e]")
 
 
 def is_proven(raw: bytes, message: Message, domains: Collection[str]) -> bool:
@@ -30,7 +32,7 @@ def is_proven(raw: bytes, message: Message, domains: Collection[str]) -> bool:
 
     Raises `UnavailableError` when the signer's key cannot be looked up now.
     """
-    if any(len(message.get_all(name) or []) != 1 for name in SIGNED_HEADERS):
+    if any(len(message.get_all(name) or []) != 1 for name in SIGNED_HEADERS) or not _is_read_alike(raw, message):
         return False
     sender_domain = read_sender(message).rpartition("@")[2]
     for index, tags in enumerate(_read_signatures(message)):
@@ -52,6 +54,22 @@ def recipients(message: Message) -> frozenset[str]:
 def is_of(domain: str, domains: Collection[str]) -> bool:
     """Whether `domain` is one of `domains` or lies below one."""
     return any(domain == parent or domain.endswith(f".{parent}") for parent in domains)
+
+
+def _is_read_alike(raw: bytes, message: Message) -> bool:
+    """Whether the verifier sees the headers that the parser saw.
+
+    A bare carriage return (RFC 5322, 2.3, forbids it) ends a line for one of them only, so that unsigned headers and a
+    text could stand before the signed mail.
+    """
+    try:
+        headers, _ = dkim.rfc822_parse(raw)
+    except Exception:  # dkimpy raises many things on broken mails
+        return False
+    if message.defects or any(_BARE_RETURN.search(name + value) for name, value in headers):
+        return False
+    names = [name.decode("latin-1").strip().lower() for name, _ in headers]
+    return names == [name.strip().lower() for name in message]
 
 
 def _is_aligned(tags: dict[str, str], sender_domain: str, domains: Collection[str]) -> bool:

@@ -349,6 +349,28 @@ def test_a_header_added_to_a_genuine_mail_proves_nothing(genuine, added):
         assert review is None or review.apart == "unverified"
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\x0b", b"\x0c", b"\x1c", b"\x1e", b"\x85", b"\xe2\x80\xa8", b"\0"])
+def test_a_mail_hidden_in_one_header_of_a_genuine_one_proves_nothing(signing, end):
+    """For who splits lines there, the header is a whole mail, whose text hides the genuine one in a comment."""
+    sender, subject, rating, _ = SAMPLES["trustpilot"]
+    newsletter = mail("news@trustpilot.com", "Our newsletter", "Hello").replace(
+        b"marie@exemple.fr", b"evil@evil.example"
+    )
+    genuine = signed(signing, newsletter)
+    copied = b" ".join(genuine[: -len(newsletter)].replace(b"\r\n", b"").split())
+    inner = mail(sender, subject, body_of(rating)).replace(b"text/plain", b"text/html") + b"<!--"
+    lines = [
+        b"X-A: b",
+        *(line for line in inner.partition(b"\r\n\r\n")[0].split(b"\r\n")),
+        copied,
+        b"",
+        inner.partition(b"\r\n\r\n")[2],
+    ]
+    hidden = end.join(line.replace(b"\r\n", b"<br>") for line in lines) + b"\r\n"
+    review = review_of(hidden + genuine)
+    assert review is None or review.apart == "unverified"
+
+
 def test_a_content_type_changed_after_signing_proves_nothing(genuine):
     raw = genuine.replace(b"Content-Type: text/plain", b"Content-Type: multipart/mixed; boundary=Q; x=text/plain", 1)
     assert raw != genuine
