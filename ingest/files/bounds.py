@@ -10,6 +10,7 @@ from vigie.errors import InvalidInputError
 Row = TypeVar("Row")
 
 MAX_ROWS = 50_000  # of a file, whatever its format
+MAX_COLUMNS = 500  # whose header holds something
 _MAX_ENTRIES, _MAX_UNPACKED_BYTES = 20_000, 200_000_000
 _MAX_ENTRY_BYTES = 20_000_000
 

@@ -61,6 +61,7 @@ _SAID = {
     ),
     "url": ("url lien link", "photo image logo"),
 }
+_MAX_NAME_CHARS, _MAX_CELLS = 500, 16_384  # a spreadsheet has no more columns
 _OVERALL = frozenset("globale generale overall general total totale".split())
 _SCALE = re.compile(r"(?:\bsur|/|\bout of|\bof|[1 ]\s?[-–à])\s?(5|10|20|100)\b", re.I)
 
@@ -73,7 +74,9 @@ class UnknownColumnsError(InvalidInputError):
         super().__init__(
             f"no column holds a text or a rating (columns: {shown}). Say which one does: --map text=COLUMN"
         )
-        self.header, self.rows, self.columns = list(header), [list(row) for row in rows], dict(columns)
+        self.header = [name if len(name) <= _MAX_NAME_CHARS else "" for name in header[:_MAX_CELLS]]
+        self.rows = [[cell[:_MAX_NAME_CHARS] for cell in row[:_MAX_CELLS]] for row in rows]
+        self.columns = dict(columns)
 
 
 def recognised(header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:

@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from ingest import moments
 from ingest.clean import plain, repaired, text_of
-from ingest.files.bounds import bounded_rows
+from ingest.files.bounds import MAX_COLUMNS, bounded_rows
 from ingest.files.columns import TEXTS, UnknownColumnsError, folded, recognised, scale_of
 from ingest.found import Found
 from ingest.rating import on_five
 from vigie import clock, ids
+from vigie.errors import InvalidInputError
 
 MAX_BAD_ROWS = 1_000  # that a file may have before it is refused as a whole
 _SAMPLE_ROWS = 3  # where somebody must say which column is which
@@ -84,6 +85,8 @@ def read(header: Sequence[str], rows: Iterable[Row], how: How) -> Read:
     """
     filled_rows = [(line, row) for line, row in bounded_rows(rows) if any(cell.strip() for cell in row)]
     header, filled_rows = _below_its_title(header, filled_rows)
+    if _count_filled(header) > MAX_COLUMNS:
+        raise InvalidInputError(f"the table has more than {MAX_COLUMNS} columns: keep those that matter")
     shape = shape_of(header)
     columns = recognised(header, how.mapping or how.learnt.get(shape, {}))
     names = {name: header[at].strip() for name, at in columns.items()}

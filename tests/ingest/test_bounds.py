@@ -13,6 +13,7 @@ import pytest
 
 from ingest import files, parsing
 from ingest.files.bounds import MAX_ROWS
+from ingest.files.columns import UnknownColumnsError
 from ingest.files.table import How
 from ingest.http import Answer
 from ingest.markup import tree_of
@@ -163,6 +164,20 @@ def test_twenty_megabytes_of_csv_are_read_within_the_memory_of_a_child(pool):
 def test_every_format_holds_the_same_number_of_rows(make):
     with pytest.raises(InvalidInputError, match="more than 50000 rows"):
         files.read(make(MAX_ROWS + 1), UTC_TABLE)
+
+
+def test_a_table_of_thousands_of_columns_is_refused_before_anybody_is_asked_about_them():
+    header = ";".join(f"c{number}" for number in range(200_000)).encode()
+    with pytest.raises(InvalidInputError, match="more than 500 columns"):
+        files.read(header + b"\n1;2;3\n", UTC_TABLE)
+
+
+def test_a_question_about_columns_is_bounded():
+    body = b"a;b;" + b"c" * 100_000 + b";" * 400_000 + b"\n" + b"x;" * 400_000 + b"\n"
+    with pytest.raises(UnknownColumnsError) as refused:
+        files.read(body, UTC_TABLE)
+    assert refused.value.header[:4] == ["a", "b", "", ""]
+    assert len(refused.value.header) == len(refused.value.rows[0]) == 16_384
 
 
 def test_a_row_that_cannot_be_read_is_kept_aside():
