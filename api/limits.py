@@ -48,6 +48,7 @@ class BodyLimits:
     open_bodies: int = 64
     open_bodies_of_address: int = 16
     held_bytes: int = 64_000_000
+    patience_seconds: float = 1.0  # for a body, while others have no place
 
 
 class BoundedBody:
@@ -56,6 +57,7 @@ class BoundedBody:
     def __init__(self, app: App, engine: Engine, limits: BodyLimits | None = None) -> None:
         self._app, self._engine, self._limits = app, engine, limits or BodyLimits()
         self._open_by_address: Counter[str] = Counter()
+        self._open: OrderedDict[asyncio.Timeout, float] = OrderedDict()  # the oldest first, with when it began
         self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +70,7 @@ class BoundedBody:
             refusal = await self._read(scope, receive, body)
             if refusal is None:
                 await self._app(scope, _replay(body, receive), send)
-            elif refusal:
+            else:
                 await _refuse(refusal, scope, receive, send)
         finally:
             self._held_bytes -= body.size
@@ -84,18 +86,32 @@ class BoundedBody:
         if not declared.isdigit() or int(declared[:12]) > max_bytes:
             return too_large
         address = scope["client"][0] if scope.get("client") else ""
-        is_busy = self._open_by_address.total() >= limits.open_bodies
-        if is_busy or self._open_by_address[address] >= limits.open_bodies_of_address:
+        if self._open_by_address[address] >= limits.open_bodies_of_address or not self._make_room():
             return _BUSY
         self._open_by_address[address] += 1
+        deadline = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with deadline:
+                self._open[deadline] = asyncio.get_running_loop().time()
                 return await self._collect(receive, body, max_bytes, too_large)
         except TimeoutError:
             return _Refusal(408, "Too slow", f"the body must come within {seconds:g} seconds")
         finally:
+            self._open.pop(deadline, None)
             self._open_by_address[address] -= 1
             self._open_by_address += Counter()  # forgets the addresses with none
+
+    def _make_room(self) -> bool:
+        """Return whether one more body may come; where all places are taken, the oldest that is slow loses its own."""
+        if len(self._open) < self._limits.open_bodies:
+            return True
+        now = asyncio.get_running_loop().time()
+        oldest, began_at = next(iter(self._open.items()))
+        if now - began_at < self._limits.patience_seconds:
+            return False
+        del self._open[oldest]
+        oldest.reschedule(now)
+        return True
 
     async def _collect(
         self, receive: Receive, body: "_Body", max_bytes: int, too_large: "_Refusal"
@@ -147,17 +163,14 @@ class _Body:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An answer to a body that is not read to its end; of status 0 where nobody is there to read it."""
+    """An answer to a body that is not read to its end."""
 
     status: int
-    title: str = ""
-    detail: str = ""
-
-    def __bool__(self) -> bool:
-        return self.status > 0
+    title: str
+    detail: str
 
 
-_GONE = _Refusal(0)
+_GONE = _Refusal(408, "Gone", "the body broke off")  # nobody is there to read it, but the app must have an answer
 _BUSY = _Refusal(503, "Too many requests at once", "other requests are being read: try again in a moment")
 
 

@@ -75,6 +75,32 @@ def test_bodies_that_never_come_leave_room_for_others(address):
         assert statuses.keys() <= {b"HTTP/1.1 503", b""}, statuses
 
 
+def test_half_sent_bodies_from_a_few_addresses_lose_their_places_to_others(address):
+    """Sixteen from each of four addresses take all places; who comes then is answered after a second at most."""
+    with ExitStack() as stack:
+        for number in range(64):
+            source = (f"127.0.0.{number % 4 + 10}", 0)
+            slow = stack.enter_context(socket.create_connection(address, timeout=30, source_address=source))
+            slow.sendall(post() + b"x")
+        wait_until(lambda: not is_busy(address), timeout=15)
+        assert not any(is_busy(address) for _ in range(20))
+
+
+def is_busy(address):
+    url = f"http://{address[0]}:{address[1]}/language"
+    return httpx2.post(url, data={"language": "fr"}, trust_env=False).status_code == 503
+
+
+def test_a_body_that_breaks_off_is_no_fault_of_ours(address, capfd):
+    with socket.create_connection(address) as connection:
+        connection.sendall(post("/sign-out", b"Expect: 100-continue\r\n", 10))
+        connection.recv(100)
+    assert is_healthy(address)
+    logged = "".join(capfd.readouterr())
+    assert "Traceback" not in logged
+    assert "request_crashed" not in logged
+
+
 def test_headers_that_never_end_are_left_in_time(address, monkeypatch):
     monkeypatch.setattr(limits, "HEAD_SECONDS", 1.0)
     with ExitStack() as stack:
