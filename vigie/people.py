@@ -43,15 +43,22 @@ def add(
     return str(values["id"])
 
 
-def grant(connection: Connection, person_id: str, company_id: str, role: str, *, by: str) -> None:
-    """Let a person do for a firm what `role` may; for an adviser this is the mandate. Raises `InvalidInputError`."""
+def grant(
+    connection: Connection, person_id: str, company_id: str, role: str, *, by: str, name: str | None = None
+) -> None:
+    """Let a person, whom that firm calls `name`, do for it what `role` may; for an adviser this is the mandate.
+
+    Raises `InvalidInputError`.
+    """
+    check_name(name or "")
     if role not in ROLES:
         raise InvalidInputError(f"role is one of {', '.join(ROLES)}")
     mandates = select(member.c.person_id).where(member.c.person_id == person_id, member.c.role == "adviser")
     if role == "adviser" and connection.execute(mandates).first() is None:
         tell_on_mondays(connection, person_id)
     row = {"company_id": company_id, "person_id": person_id, "role": role, "by": by[:120], "since": clock.now()}
-    db.upsert(connection, member, [row], update=("role", "by", "since"))
+    row |= {"name": name} if name else {}
+    db.upsert(connection, member, [row], update=("role", "by", "since", *(("name",) if name else ())))
 
 
 def tell_on_mondays(connection: Connection, person_id: str, wanted: bool = True) -> None:
@@ -110,8 +117,8 @@ def has_administrator(connection: Connection) -> bool:
 
 
 def of_company(connection: Connection, company_id: str) -> Sequence[RowMapping]:
-    """Who belongs to a firm: `person_id`, `email`, `name`, `role`, `by`, `since`."""
-    query = select(member, person.c.email, person.c.name).join(person, person.c.id == member.c.person_id)
+    """Who belongs to a firm: `person_id`, `email`, the `name` that this firm gave, `role`, `by`, `since`."""
+    query = select(member, person.c.email).join(person, person.c.id == member.c.person_id)
     return connection.execute(query.where(member.c.company_id == company_id).order_by(person.c.email)).mappings().all()
 
 

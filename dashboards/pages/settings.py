@@ -119,7 +119,7 @@ def invite(
     with Trying(), db.writing(visit.engine) as connection:
         quotas.take_mail(connection, visit.company_id, email)
         person_id = people.add(connection, email, name=name.strip(), language=visit.language)
-        people.grant(connection, person_id, visit.company_id, role, by=visit.who.name)
+        people.grant(connection, person_id, visit.company_id, role, by=visit.who.name, name=name.strip())
         who = people.get(connection, person_id)
         letters.invite(connection, visit.pages.settings, who, visit.firm, role, visit.who.name)
     return visit.back("/settings", "#people")

@@ -97,3 +97,15 @@ def test_a_name_that_was_stored_before_is_flattened_in_a_mail(house, firm):
     for template in ("welcome", "invited"):
         values = {"firm": stored["name"], "role": "owner", "by": BAD[0], "link": None}
         assert "\nInjected" not in i18n.render(f"mail/{template}.txt", "en", **values)
+
+
+def test_a_company_sees_the_name_that_it_gave_and_no_others(client, house, firm):
+    with db.writing(house.engine) as connection:
+        other_id = companies.add(connection, "Autre", city="Limoges")
+    for company_id, name in ((other_id, "Bernard du Crédit"), (firm["id"], "")):
+        data = {"email": "ownb@example.fr", "role": "team", "name": name}
+        assert client.post(f"/companies/{company_id}/settings/people", data=data).status_code == 303
+    assert "Bernard du Crédit" in client.get(f"/companies/{other_id}/settings").text
+    here = client.get(f"/companies/{firm['id']}/settings").text
+    assert "ownb@example.fr" in here
+    assert "Bernard" not in here

@@ -40,7 +40,7 @@ def add(
         person_id = people.add(connection, email, name=name, language=language, admin=role == "admin")
         for one in company or []:
             firm = dict(companies.find(connection, one))
-            people.grant(connection, person_id, firm["id"], role, by="command line")
+            people.grant(connection, person_id, firm["id"], role, by="command line", name=name)
             if invite:
                 who = people.get(connection, person_id)
                 letters.invite(connection, house.settings, who, firm, role, "Vigie")

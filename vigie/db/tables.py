@@ -454,6 +454,7 @@ member = Table(
     Column("role", String(16), nullable=False),
     Column("by", String(120), nullable=False),
     Column("since", Instant, nullable=False),
+    Column("name", String(200)),  # as this company wrote it
     Index(None, "person_id"),
 )
 
