@@ -18,17 +18,17 @@ Connection = TypeVar("Connection")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _MAX_ADDRESSES = 8
 _TRY_SECONDS, _MIN_SECONDS = 3.0, 0.1
+_ISATAP = 0x5EFE  # after the 64 bits of the network, with or without the universal bit (RFC 5214, 6.1)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# The IANA special-purpose registries, because the interpreter's own tables differ from one release to the next;
-# besides, an address at which a cloud provider answers its own machines (Azure: 168.63.129.16).
+# The IANA special-purpose registries, because the interpreter's own tables differ from one release to the next; all but
+# 2000::/3, which alone is given out; and an address at which a cloud provider answers its own machines (Azure).
 _SPECIAL = tuple(
     ipaddress.ip_network(network)
     for network in """
         0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
         192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15
         198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
-        ::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001:db8::/32 2620:4f:8000::/48 3fff::/20 5f00::/16
-        fc00::/7 fe80::/10 fec0::/10 ff00::/8
+        ::/3 4000::/2 8000::/1 2001::/23 2001:db8::/32 2620:4f:8000::/48 3fff::/20
     """.split()
 )
 
@@ -123,9 +123,10 @@ def is_global(address: Address) -> bool:
 
 
 def _embedded(address: Address) -> Address | None:
-    """The IPv4 address inside an IPv6-mapped, 6to4, Teredo or NAT64 one."""
+    """The IPv4 address inside an IPv6-mapped, 6to4, Teredo, ISATAP or NAT64 one."""
     if not isinstance(address, ipaddress.IPv6Address):
         return None
-    if address in _NAT64:
+    is_isatap = (int(address) >> 32) & 0xFDFFFFFF == _ISATAP
+    if address in _NAT64 or is_isatap:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

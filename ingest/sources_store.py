@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, RowMapping, Select, and_, delete, select
 
@@ -204,13 +205,15 @@ def _check_inbound(
     inbound_secret.check(secret)
     others = select(source).where(source.c.kind == kind, source.c.sealed.is_not(None), source.c.id != (source_id or ""))
     for row in connection.execute(others).mappings():
-        if options(row, vault).get("secret") == secret:
+        if inbound_secret.is_same(secret, options(row, vault).get("secret")):
             raise InvalidInputError("another source has this signing secret already: let the sender make a new one")
 
 
 def _check(connection: Connection, company_id: str, values: Mapping[str, Any]) -> None:
     if "target" in values and not (values["target"] or "").strip():
         raise InvalidInputError("the source needs an address or a name")
+    if "target" in values and _has_password(values["target"]):
+        raise InvalidInputError("a password does not belong into the address: it has an option of its own")
     if "\x00" in "".join(map(str, values.values())):
         raise InvalidInputError("a text holds a character that cannot be stored")
     place = values.get("location_id")
@@ -220,3 +223,10 @@ def _check(connection: Connection, company_id: str, values: Mapping[str, Any]) -
         and connection.execute(db.locking(connection, select(location.c.id).where(*ours))).first() is None
     ):
         raise InvalidInputError(f"the firm has no location {place!r}")
+
+
+def _has_password(target: str) -> bool:
+    try:
+        return urlsplit(target).password is not None
+    except ValueError:
+        return False  # its connector says that it is no address

@@ -22,11 +22,11 @@ def derived_key(secret: str, purpose: str) -> bytes:
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(secret.encode())
 
 
-def check_strength(secret: str) -> None:
-    """Raise `SettingsError` for a secret key that could be guessed offline."""
+def check_strength(secret: str, place: str = "VIGIE_SECRET_KEY") -> None:
+    """Raise `SettingsError` for a secret key that could be guessed offline; `place` is where it stands."""
     if len(secret) < MIN_KEY_CHARS or len(set(secret)) < _MIN_DISTINCT_CHARS:
         raise SettingsError(
-            f"VIGIE_SECRET_KEY: too easy to guess, it needs at least {MIN_KEY_CHARS} random characters: "
+            f"{place}: too easy to guess, it needs at least {MIN_KEY_CHARS} random characters: "
             "make one with `openssl rand -base64 32`, or leave it unset and Vigie makes its own in the data folder"
         )
 

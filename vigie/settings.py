@@ -126,9 +126,13 @@ class Settings(BaseSettings):
             return self.secret_key
         path = self.data_dir / "secret.key"
         try:
-            return path.read_text().strip()
+            secret = path.read_text().strip()
         except FileNotFoundError:
             return _make_secret(path)
+        from vigie.secrets import check_strength
+
+        check_strength(secret, str(path))
+        return secret
 
     def described(self) -> dict[str, tuple[str, str]]:
         """Each setting's variable with its value, secrets hidden, and its meaning."""

@@ -23,7 +23,7 @@ _SAMPLE_ROWS = 3  # where somebody must say which column is which
 _MAX_TITLE_ROWS = 10  # that may stand above a header
 _LARGE_SHARE = 0.2  # of a column's ratings: one slip of the keyboard must not change the scale of a table
 # What a spreadsheet takes for a formula at the beginning of a cell.
-FORMULA = "=+-@\t\r"
+FORMULA = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"  # and their full-width forms, which some take alike
 
 
 Mapped = Mapping[str, str]

@@ -96,3 +96,22 @@ def test_a_redirect_does_not_carry_a_secret_to_another_host():
     assert not secret_custody.may_follow(row, "https://attacker.example/")
     assert secret_custody.may_follow({**row, "sealed": None}, "https://new.example/")
     assert secret_custody.may_follow(row, "https://shop.example")
+
+
+@pytest.mark.parametrize("spell", ["{}", "whsec_{}=", "whsec_{}==", "{}="])
+def test_a_signing_secret_belongs_to_one_source_however_it_is_spelt(house, firm, editor, spell):
+    path = f"/api/v1/companies/{firm['id']}/sources"
+    encoded = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+    first = {"kind": "webhook", "target": "caisse", "options": {"secret": f"whsec_{encoded}"}}
+    assert editor.post(path, json=first).status_code == 201
+    second = {"kind": "webhook", "target": "autre", "options": {"secret": spell.format(encoded)}}
+    assert editor.post(path, json=second).status_code == 422
+
+
+@pytest.mark.parametrize("target", ["imaps://u%40x:secret@imap.example.fr", "https://u:secret@shop.example/feed"])
+def test_a_password_in_an_address_is_refused(house, firm, editor, target):
+    path = f"/api/v1/companies/{firm['id']}/sources"
+    kind = "mailbox" if target.startswith("imaps") else "feed"
+    answer = editor.post(path, json={"kind": kind, "target": target})
+    assert answer.status_code == 422
+    assert "secret@" not in answer.text

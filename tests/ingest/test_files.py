@@ -125,9 +125,9 @@ def test_naughty_strings_come_back_as_they_were(house, firm, tmp_path, kind):
 
 
 def test_formulas_are_disarmed_on_the_way_out():
-    rows = [{"text": text} for text in ("=1+1", "+33", "-2", "@x", "'=1", "rien", "'")]
+    rows = [{"text": text} for text in ("=1+1", "+33", "-2", "@x", "＝1+1", "'=1", "rien", "'")]
     shown = writing.write(rows, "csv", None).splitlines()[1:]
-    assert shown == ["'=1+1", "'+33", "'-2", "'@x", "''=1", "rien", "'"]
+    assert shown == ["'=1+1", "'+33", "'-2", "'@x", "'＝1+1", "''=1", "rien", "'"]
 
 
 def test_csv_spectrum_is_read_as_it_means():

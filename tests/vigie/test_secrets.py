@@ -45,3 +45,9 @@ def test_a_secret_key_that_can_be_guessed_is_refused(monkeypatch, weak):
 def test_a_random_secret_key_is_taken(monkeypatch, strong):
     monkeypatch.setenv("VIGIE_SECRET_KEY", strong)
     assert settings.load().secret() == strong
+
+
+def test_a_secret_file_that_can_be_guessed_is_refused(tmp_path):
+    (tmp_path / "secret.key").write_text("x")
+    with pytest.raises(SettingsError, match=r"secret\.key: too easy to guess"):
+        settings.Settings(data_dir=tmp_path).secret()
