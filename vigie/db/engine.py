@@ -33,6 +33,8 @@ from vigie.errors import UnavailableError
 from vigie.scrub import scrub as scrub_file
 
 _WRITE = "vigie_write"
+# What is deleted is overwritten, as Debian's SQLite does anyway: expired words leave the file's free pages.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON")
 # Deadlock and serialisation failures, which a second try settles; SQLite says "locked" instead.
 _CONFLICTS = {"40001", "40P01"}
 _TRIES = 5
@@ -76,7 +78,7 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
