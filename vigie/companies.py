@@ -240,17 +240,30 @@ def next_report(connection: Connection, firm: Mapping[str, Any]) -> datetime:
 
 
 def check_email(given: str) -> str:
-    """The address, stripped; raises `InvalidInputError` where it cannot be one."""
-    address = given.strip()
+    """Return the address, stripped, its domain in ASCII (IDNA 2008); raises `InvalidInputError` where it is none."""
+    address = _with_ascii_domain(given.strip())
     sound = address.isprintable() and address.isascii() and not any(letter.isspace() for letter in address)
     if address.count("@") != 1 or address[0] == "@" or address[-1] == "@" or not sound or len(address) > 320:
         raise InvalidInputError(f"{given!r} is not an e-mail address")
     return address
 
 
+def _with_ascii_domain(address: str) -> str:
+    """Return the address with a domain such as boulangerie-léa.fr as mail servers know it."""
+    local, at, domain = address.rpartition("@")
+    if not at or domain.isascii():
+        return address
+    import idna  # its tables take 10 ms
+
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
+    except idna.IDNAError:
+        return address
+
+
 def is_recipient(connection: Connection, company_id: str, email: str) -> bool:
     """Return whether this company's mails go to that address already, whatever its case."""
-    return _stored_spelling(connection, company_id, email.strip()) is not None
+    return _stored_spelling(connection, company_id, _with_ascii_domain(email.strip())) is not None
 
 
 def remove_recipient(connection: Connection, company_id: str, email: str) -> bool:
