@@ -82,6 +82,12 @@ def revoke_key(connection: Connection, short: str) -> None:
         raise NotFoundError(f"there is no key {short!r}: see `vigie token list`")
 
 
+def feed_mark(connection: Connection, company_id: str) -> str:
+    """Return by what the present feed of alerts is told from others; empty where there is none."""
+    ours = token.c.kind == "feed", token.c.company_id == company_id
+    return connection.scalar(select(func.substr(token.c.hash, 1, _SHORT)).where(*ours)) or ""
+
+
 def create_feed(connection: Connection, company_id: str) -> str:
     """A new key to read a firm's feed of alerts; the one before is over."""
     end_feed(connection, company_id)

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from analysis import export, queries, rule_store, rules
 from dashboards import letters
@@ -151,9 +151,14 @@ def use_pseudonyms(visit: Managing, wanted: Annotated[bool, Form()]) -> Redirect
 
 
 @router.post("/feed", response_class=HTMLResponse)
-def make_feed(visit: Managing) -> HTMLResponse:
-    """A new address of the feed of alerts, shown once; the one before is over."""
+def make_feed(visit: Managing, replaces: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """A new address of the feed of alerts, shown once; the one that it `replaces` is over.
+
+    The same form sent again (a page that is loaded anew) changes nothing: the address may have been copied by then.
+    """
     with db.writing(visit.engine) as connection:
+        if access.feed_mark(connection, visit.company_id) != replaces:
+            return visit.back("/settings", "#rules")
         key = access.create_feed(connection, visit.company_id)
     return _page(visit, feed=f"{visit.pages.settings.base_url.rstrip('/')}/feed/{key}.atom")
 
@@ -196,6 +201,7 @@ def _page(
                 {**one, "alert": rules.alert_name(one)} for one in rule_store.of_company(connection, visit.company_id)
             ],
             "sessions": access.sessions(connection, visit.who.person_id) if visit.who.person_id else [],
+            "feed_mark": access.feed_mark(connection, visit.company_id),
             "done": audit.of_company(connection, visit.company_id) if visit.may("admin") else [],
         }
     shown: dict[str, Any] = {"target": target, "found": found, "problem": problem, "feed": feed}

@@ -23,7 +23,9 @@ def complain(house, firm):
 
 
 def address(client, firm):
-    page = client.post(f"/companies/{firm['id']}/settings/feed").text
+    form = client.get(f"/companies/{firm['id']}/settings").text
+    replaces = re.search(r'name="replaces" value="(\w*)"', form)[1]
+    page = client.post(f"/companies/{firm['id']}/settings/feed", data={"replaces": replaces}).text
     return re.search(r"/feed/[\w-]+\.atom", page)[0]
 
 
@@ -62,3 +64,13 @@ def test_a_medical_firms_feed_holds_nobodys_words(client, house, firm):
     assert "Attente" not in said
     assert XSS not in said
     assert "<entry>" in said
+
+
+def test_a_page_that_is_loaded_anew_leaves_the_address_that_was_copied(client, house, firm):
+    place = f"/companies/{firm['id']}/settings/feed"
+    first = re.search(r"/feed/[\w-]+\.atom", client.post(place, data={"replaces": ""}).text)[0]
+    again = client.post(place, data={"replaces": ""}, follow_redirects=False)
+    assert again.status_code == 303
+    assert client.get(first).status_code == 200
+    assert address(client, firm) != first
+    assert client.get(first).status_code == 404
