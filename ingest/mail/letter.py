@@ -33,6 +33,7 @@ _IMAGE = re.compile(
 )
 _HREF = re.compile(r"<a\b[^<>]{0,2000}?\bhref\s{0,9}=\s{0,9}(?:\"([^\"<>]{0,4000})\"|'([^'<>]{0,4000})')", re.I)
 _ADDRESS = re.compile(r"https?://[^\s<>\"]{1,4000}")
+_BLANKS = re.compile(r"[ \t]{2,}")
 _CELL = re.compile(r"</t[dh]\s{0,9}>", re.I)
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u034f]")
 _REPLY_PREFIXES = ("re", "tr", "fw", "fwd", "réf", "wg")
@@ -45,7 +46,9 @@ class _BoundedPolicy(Compat32):
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
-        return name, value[:MAX_HEADER_CHARS]
+        if len(value) > MAX_HEADER_CHARS:  # blanks first: a signature does not count them
+            value = " ".join(value.split())[:MAX_HEADER_CHARS]
+        return name, value
 
 
 _POLICY = _BoundedPolicy()
@@ -126,9 +129,9 @@ def _read_bodies(message: Message) -> tuple[str, str]:
         if part.get_content_maintype() != "text" or is_attachment:
             continue
         if part.get_content_subtype() == "html":
-            markup += _decode(part)
+            markup += _BLANKS.sub(" ", _decode(part))
         elif part.get_content_subtype() == "plain":
-            text += _decode(part) + "\n"
+            text += _BLANKS.sub(" ", _decode(part)) + "\n"
     return markup, plain(text, most=MAX_TEXT_CHARS)
 
 
@@ -163,7 +166,7 @@ def _visible_lines(text: str) -> Iterator[str]:
     """Return the lines that hold something, without marks of quotation, invisible letters and spare spaces."""
     count = 0
     for line in _INVISIBLE.sub("", text).split("\n"):
-        cleaned = " ".join(line[:MAX_LINE_CHARS].split()).lstrip("> ")
+        cleaned = " ".join(line.split())[:MAX_LINE_CHARS].strip().lstrip("> ")
         if cleaned:
             yield cleaned
             count += 1

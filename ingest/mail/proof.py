@@ -16,7 +16,7 @@ import dkim
 import dns.exception
 import dns.resolver
 
-from ingest.mail.letter import MAX_HEADER_CHARS, read_sender
+from ingest.mail.letter import MAX_BYTES, MAX_HEADER_CHARS, MAX_SOURCE_LINES, read_sender
 from vigie.errors import UnavailableError
 
 SIGNED_HEADERS = ("from", "to", "subject", "date", "content-type")
@@ -24,6 +24,8 @@ ALGORITHMS = {"rsa-sha256", "ed25519-sha256"}
 PLAIN_ENCODINGS = {"", "7bit", "8bit", "binary"}
 MAX_SIGNATURES = 5
 DNS_SECONDS = 5.0
+# A signature may allow any number of blanks where there is one (RFC 6376, 3.4.2), and dkimpy takes the square of them.
+_PADDING = re.compile(rb"[ \t]{500}")
 _BARE_RETURN = re.compile(rb"\r(?!\n)|[\x00\x0b\x0c\x1c-\x1e]")
 
 
@@ -32,6 +34,8 @@ def is_proven(raw: bytes, message: Message, domains: Collection[str]) -> bool:
 
     Raises `UnavailableError` when the signer's key cannot be looked up now.
     """
+    if _is_cut(raw) or _PADDING.search(raw):
+        return False
     if any(len(message.get_all(name) or []) != 1 for name in SIGNED_HEADERS) or not _is_read_alike(raw, message):
         return False
     sender_domain = read_sender(message).rpartition("@")[2]
@@ -54,6 +58,11 @@ def recipients(message: Message) -> frozenset[str]:
 def is_of(domain: str, domains: Collection[str]) -> bool:
     """Whether `domain` is one of `domains` or lies below one."""
     return any(domain == parent or domain.endswith(f".{parent}") for parent in domains)
+
+
+def _is_cut(raw: bytes) -> bool:
+    """Whether the parser reads less of the mail than was signed."""
+    return len(raw) > MAX_BYTES or raw.count(b"\n") > MAX_SOURCE_LINES
 
 
 def _is_read_alike(raw: bytes, message: Message) -> bool:

@@ -33,6 +33,8 @@ _AT_ONCE = 100  # mails a poll
 _MAX_ANSWER_BYTES = 40_000_000  # of a whole poll: a server that floods is left
 _WHOLE_MAIL = f"BODY.PEEK[]<0.{MAX_BYTES}>"
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}")
+# With a line break, a folder's name could hold commands of its own.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FROM, _TO = re.compile(rb"@([\w.-]{1,190})"), re.compile(rb"[\w.+-]{1,64}@[\w.-]{1,190}")
 
 
@@ -55,6 +57,9 @@ class Mailbox(Polled):
         parts = urlsplit(target)
         if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
             raise SourceError("the mailbox is written imaps://user@host", permanent=True)
+        user, folder = unquote(parts.username), unquote(parts.path.strip("/")) or "INBOX"
+        if _CONTROLS.search(user + folder + options.get("password", "") + options.get("token", "")):
+            raise SourceError("a line break or control character stands in the mailbox's address", permanent=True)
         to = options.get("to")
         if to and not _ADDRESS.fullmatch(to):
             raise SourceError(f"{to[:80]!r} is not an e-mail address", permanent=True)
@@ -65,9 +70,8 @@ class Mailbox(Polled):
                 raise SourceError("imap:// would send the password in clear: write imaps://", permanent=True)
             client = _Client(web, parts.hostname, port, is_tls=is_tls)
             try:
-                _enter(client, unquote(parts.username), options)
-                folder = unquote(parts.path.strip("/")) or "INBOX"
-                ours = {to} if to else _addresses(unquote(parts.username), parts.hostname)
+                _enter(client, user, options)
+                ours = {to} if to else _addresses(user, parts.hostname)
                 return _read(client, folder, cursor, ours, to)
             finally:
                 client.shutdown()
@@ -132,7 +136,8 @@ def _addresses(user: str, host: str) -> set[str]:
 
 
 def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str | None) -> Poll:
-    status, _ = client.select(f'"{folder}"', readonly=True)
+    escaped = folder.replace("\\", r"\\").replace('"', r"\"")  # a quoted string (RFC 3501, 4.3)
+    status, _ = client.select(f'"{escaped}"', readonly=True)
     if status != "OK":
         raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
     validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])

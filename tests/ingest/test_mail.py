@@ -371,6 +371,37 @@ def test_a_mail_hidden_in_one_header_of_a_genuine_one_proves_nothing(signing, en
     assert review is None or review.apart == "unverified"
 
 
+PADDINGS = {
+    "subject": lambda raw, blanks: pad_header(raw, b"Subject:", blanks),
+    "date": lambda raw, blanks: pad_header(raw, b"Date:", blanks),
+    "line": lambda raw, blanks: raw.replace(b"attente trop", b"attente" + blanks + b"trop", 1),
+    "every line": lambda raw, blanks: raw.replace(b"dessert", b"dessert", 1).replace(b" ", blanks, 40),
+}
+
+
+def pad_header(raw, name, blanks):
+    before, found, after = raw.partition(b"\r\n" + name)
+    value, end, rest = after.partition(b"\r\n")
+    return before + found + value.replace(b" ", blanks) + end + rest
+
+
+@pytest.mark.parametrize("place", PADDINGS)
+@pytest.mark.parametrize("count", [2, 90, 499, 4_100, 160_000])
+def test_blanks_that_a_signature_does_not_count_make_no_second_review(signing, place, count):
+    """Relaxed canonicalisation (RFC 6376, 3.4.2): one genuine mail, padded, verifies as often as somebody likes."""
+    sender, subject, rating, _ = SAMPLES["trustpilot"]
+    raw = mail(sender, subject, body_of(rating))
+    relaxed = (b"relaxed", b"relaxed")
+    genuine = dkim.sign(raw, b"s1", b"trustpilot.com", signing, canonicalize=relaxed, include_headers=COVERED[:5]) + raw
+    first = review_of(genuine)
+    assert first.apart is None
+    began = time.thread_time()
+    padded = review_of(PADDINGS[place](genuine, b" " * count))
+    assert time.thread_time() - began < 5
+    if padded is not None and padded.apart is None:
+        assert padded.external_id == first.external_id
+
+
 def test_a_content_type_changed_after_signing_proves_nothing(genuine):
     raw = genuine.replace(b"Content-Type: text/plain", b"Content-Type: multipart/mixed; boundary=Q; x=text/plain", 1)
     assert raw != genuine

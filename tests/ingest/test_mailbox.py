@@ -114,6 +114,28 @@ def test_only_listed_senders_are_opened_and_nothing_is_marked(mailserver):
     assert not any(re.match(r"SELECT|STORE|EXPUNGE|UID STORE", command.upper()) for command in mailserver.asked)
 
 
+@pytest.mark.parametrize(
+    ("user", "folder", "password"),
+    [
+        ("marie%40exemple.fr", "INBOX%22%0d%0aZ1%20SELECT%20INBOX%0d%0aZ2%20EXPUNGE", "secret"),
+        ("marie%40exemple.fr", "INBOX%0aZ1%20NOOP", "secret"),
+        ("marie%0d%0aZ1%20NOOP", "INBOX", "secret"),
+        ("marie%40exemple.fr", "A%00B", "secret"),
+        ("marie%40exemple.fr", "INBOX", "secret\r\nZ1 NOOP"),
+    ],
+)
+def test_no_command_of_its_own_hides_in_an_address_or_a_password(mailserver, user, folder, password):
+    with Web((mailserver.host,)) as web, pytest.raises(SourceError, match="control character"):
+        KINDS["mailbox"].poll(web, f"imap://{user}@{mailserver.host}/{folder}", {"password": password}, {})
+    assert mailserver.asked == []
+
+
+def test_a_folder_with_quotation_marks_is_one_folder(mailserver):
+    with Web((mailserver.host,)) as web:
+        KINDS["mailbox"].poll(web, f"imap://marie@{mailserver.host}/A%22%20B%5c", {"password": "secret"}, {})
+    assert any(r'"A\" B\\"' in command for command in mailserver.asked)
+
+
 def test_a_mail_that_went_to_another_address_first_is_asked_about(mailserver, signing):
     elsewhere = letter("trustpilot").replace(b"marie@exemple.fr", b"autre@exemple.fr")
     mailserver.mails = {1: signed(signing, elsewhere)}
