@@ -38,7 +38,9 @@ class Pages:
     log: EventLog
     intake: Intake
     settings: Settings
-    slow_work: SlowWork = field(default_factory=SlowWork)
+    looks: SlowWork = field(default_factory=SlowWork)  # at other people's sites
+    # A company has one file in the parsers' queue, so that another one's waits for one file at most.
+    imports: SlowWork = field(default_factory=lambda: SlowWork(max_of_company=1))
 
 
 class RefusedError(Exception):

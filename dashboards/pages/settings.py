@@ -32,7 +32,7 @@ def settings(visit: Reading) -> HTMLResponse:
 def look(visit: Editing, target: Annotated[str, Form(min_length=1, max_length=2_000)]) -> HTMLResponse:
     """What an address is and what could be collected there; nothing is kept yet."""
     try:
-        with visit.pages.slow_work.one_of(visit.company_id), within(_LOOK_SECONDS):
+        with visit.pages.looks.one_of(visit.company_id), within(_LOOK_SECONDS):
             found = recognise.recognise(target.strip(), visit.pages.settings.allow_hosts)
     except (SourceError, TooManyError) as error:
         return _page(visit, target=target, problem=str(error))

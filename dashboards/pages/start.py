@@ -105,7 +105,7 @@ def _read(visit: Visit, file: UploadFile, mapping: Mapping[str, str] | None = No
         with path.open("wb") as copy:
             copyfileobj(file.file, copy)
         try:
-            with visit.pages.slow_work.one_of(visit.company_id):
+            with visit.pages.imports.one_of(visit.company_id):
                 done = imports.import_file(
                     visit.engine, visit.pages.intake, visit.firm, path, name=name, mapping=mapping
                 )
@@ -131,7 +131,7 @@ def write_to(visit: Managing, email: Annotated[str, Form(max_length=320)]) -> HT
 def _proposals(visit: Visit) -> tuple[list[Check], str]:
     """Return what the firm could listen to, and why there is nothing."""
     try:
-        with visit.pages.slow_work.one_of(visit.company_id), within(_LOOK_SECONDS):
+        with visit.pages.looks.one_of(visit.company_id), within(_LOOK_SECONDS):
             return proposals(visit.firm, visit.pages.settings.allow_hosts)
     except TooManyError as error:
         return [], str(error)

@@ -69,14 +69,22 @@ def test_a_third_look_at_a_slow_site_is_told_to_wait(client, house, firm, site):
         assert "Vigie s’occupe encore d’autres sites" in answer.text
         start = client.get(f"/companies/{firm['id']}/start", headers=FRENCH)
         assert "Vigie s’occupe encore d’autres sites" in start.text
-        file = {"files": ("avis.csv", b"text,rating\nParfait,5\n")}
-        dropped = client.post(f"/companies/{firm['id']}/start/files", files=file, headers=FRENCH)
-        assert "Vigie s’occupe encore d’autres sites" in dropped.text
-        elsewhere = client.post(f"/companies/{other_id}/start/files", files=file, headers=FRENCH)
+        elsewhere = client.get(f"/companies/{other_id}/start", headers=FRENCH)
         assert "Vigie s’occupe" not in elsewhere.text
     finally:
         site.released.set()
         for thread in threads:
             thread.join()
-    again = client.post(f"/companies/{firm['id']}/start/files", files=file, headers=FRENCH)
+    again = client.get(f"/companies/{firm['id']}/start", headers=FRENCH)
     assert "Vigie s’occupe" not in again.text
+
+
+def test_a_second_file_of_a_company_is_told_to_wait(client, firm):
+    file = {"files": ("avis.csv", b"text,rating\nParfait,5\n")}
+    place = f"/companies/{firm['id']}/start/files"
+    with client.app.state.pages.imports.one_of(firm["id"]):
+        refused = client.post(place, files=file, headers=FRENCH)
+        assert "Vigie s’occupe encore d’autres sites ou d’autres fichiers" in refused.text
+        start = client.get(f"/companies/{firm['id']}/start", headers=FRENCH)
+        assert "Vigie s’occupe" not in start.text
+    assert "Vigie s’occupe" not in client.post(place, files=file, headers=FRENCH).text
