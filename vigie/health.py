@@ -64,8 +64,14 @@ def _numbers(engine: Engine, log: EventLog) -> dict[str, float]:
             "vigie_unreadable_items": counters.read(connection, counters.UNREADABLE_ITEMS),
             "vigie_outbox_waiting": connection.scalar(count.where(outbox.c.state == "waiting")),
         }
-        try:
-            numbers["vigie_log_lag"] = positions.lag(connection, ANALYSIS, log.ends(MENTIONS))
-        except UnavailableError:
-            numbers["vigie_log_lag"] = float("nan")
+    numbers["vigie_log_lag"] = _count_unread(engine, log)
     return {name: float(value or 0) for name, value in numbers.items()}
+
+
+def _count_unread(engine: Engine, log: EventLog) -> float:
+    """Return how many records analysis has not read; NaN while the log does not answer or is another one."""
+    try:
+        unread = positions.count_unread(engine, log, ANALYSIS, MENTIONS)
+    except UnavailableError:
+        return float("nan")
+    return float("nan") if unread is None else float(sum(unread.values()))

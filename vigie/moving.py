@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select
 
 from vigie import backup, clock, db, heartbeat, positions
 from vigie.errors import InvalidInputError
-from vigie.log import ANALYSIS, MENTIONS, EventLog, Message, Partition
+from vigie.log import ANALYSIS, MENTIONS, EventLog, Message, Partition, TopicIds
 from vigie.log import Positions as PositionsProtocol
 
 _ROLES = ("ingest", "analyse", "deliver", "serve")
@@ -92,10 +92,13 @@ class _Stored(PositionsProtocol):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def resume(self, group: str, sources: Sequence[Partition], ends: positions.Ends) -> dict[Partition, int]:
+    def resume(
+        self, group: str, sources: Sequence[Partition], ends: positions.Ends, topic_ids: TopicIds
+    ) -> dict[Partition, int]:
         with db.reading(self._engine) as connection:
-            return {
-                source: positions.position_of(connection, ANALYSIS, source) or beginning
-                for source, (beginning, _) in ends().items()
-                if source in sources
-            }
+            stored = positions.read_offsets(connection, ANALYSIS)
+        starts = {source: beginning for source, (beginning, _) in ends().items() if source in sources}
+        return {
+            source: stored[source].next_offset if source in stored else beginning
+            for source, beginning in starts.items()
+        }

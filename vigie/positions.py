@@ -1,18 +1,33 @@
-"""Where each group stands in the log: a row per partition, moved in the transaction that holds the results."""
+"""Where each group stands in the log: a row per partition, moved in the transaction that holds the results.
+
+An offset says nothing about another log. So each row names the topic that it is of by its UUID, and a topic that was
+made anew, or that lies on another cluster, stops the worker.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from vigie import db
 from vigie.db.tables import consumer_offset as offsets
 from vigie.errors import PositionError
-from vigie.log import Batch, Partition
+from vigie.log import Batch, EventLog, Partition, TopicIds
 
 Ends = Callable[[], Mapping[Partition, tuple[int, int]]]
 
+UNKNOWN_IDS: TopicIds = MappingProxyType({})
+
 logger = structlog.get_logger(__name__)
+
+
+class StoredOffset(NamedTuple):
+    """The offset of the next record, and the UUID of its topic: None where an earlier release stored the offset."""
+
+    next_offset: int
+    topic_id: str | None
 
 
 class StoredPositions:
@@ -21,40 +36,76 @@ class StoredPositions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def resume(self, group: str, sources: Sequence[Partition], ends: Ends) -> dict[Partition, int]:
-        """Seeds here, not at the first advance: that skipped whatever came before it."""
+    def resume(
+        self, group: str, sources: Sequence[Partition], ends: Ends, topic_ids: TopicIds = UNKNOWN_IDS
+    ) -> dict[Partition, int]:
+        """Seeds here, not at the first advance: that skipped whatever came before it.
+
+        An offset without an identity adopts the one that the log has now.
+        """
         with db.reading(self._engine) as connection:
-            stored = {source: position_of(connection, group, source) for source in sources}
+            stored = read_offsets(connection, group)
         bounds = ends()
-        starts = {source: _start(source, stored[source], *bounds[source]) for source in sources}
-        moved = [source for source in sources if starts[source] != stored[source]]
+        starts = {}
+        moved = []
+        for source in sources:
+            topic_id = topic_ids.get(source.topic)
+            before = stored.get(source)
+            starts[source] = _start(source, before, topic_id, *bounds[source])
+            after = StoredOffset(starts[source], topic_id or (before.topic_id if before else None))
+            if after != before:
+                moved.append((source, before, after))
         if moved:
             with db.writing(self._engine) as connection:
-                for source in moved:
-                    _move(connection, group, source, stored[source], starts[source])
+                for source, before, after in moved:
+                    _move(connection, group, source, before, after)
         return starts
 
 
-def _start(source: Partition, stored: int | None, beginning: int, end: int) -> int:
+def find_fault(
+    source: Partition, stored: StoredOffset, topic_id: str | None, ends: tuple[int, int] | None
+) -> str | None:
+    """Return why `stored` cannot be an offset of the log as it is, with the next step; None where it can.
+
+    `ends` are the partition's first and next offset, None where it is missing.
+    """
+    place = f"{source.topic}/{source.number}"
+    remedy = "Nothing was skipped: `vigie offsets show` compares, `vigie offsets reset` reads from the beginning"
+    if ends is None:
+        return f"{place}: the offset {stored.next_offset} is stored, and the log has no such partition. {remedy}"
+    if stored.topic_id and topic_id and stored.topic_id != topic_id:
+        return (
+            f"{place}: the stored offset {stored.next_offset} is of another topic (id {stored.topic_id}) than the "
+            f"log's (id {topic_id}): the topic was made anew, or VIGIE_LOG_URL leads to another log. {remedy}"
+        )
+    if stored.next_offset > ends[1]:
+        return (
+            f"{place}: the stored offset {stored.next_offset} lies past the end of the log, {ends[1]}: the log was "
+            f"cut, or another one is used. {remedy}"
+        )
+    return None
+
+
+def _start(source: Partition, stored: StoredOffset | None, topic_id: str | None, beginning: int, end: int) -> int:
     if stored is None:
         return beginning
-    if stored > end:
-        raise PositionError(
-            f"{source.topic}/{source.number}: the database stands at {stored}, the log ends at {end}. "
-            "The log was cut or another one is used: run `vigie doctor`"
-        )
-    if stored < beginning:
-        logger.error("retention_passed", topic=source.topic, partition=source.number, lost=beginning - stored)
-    return max(stored, beginning)
+    if fault := find_fault(source, stored, topic_id, (beginning, end)):
+        raise PositionError(fault)
+    lost = beginning - stored.next_offset
+    if lost > 0:
+        logger.error("retention_passed", topic=source.topic, partition=source.number, lost=lost)
+    return max(stored.next_offset, beginning)
 
 
-def _move(connection: Connection, group: str, source: Partition, stored: int | None, start: int) -> None:
+def _move(
+    connection: Connection, group: str, source: Partition, before: StoredOffset | None, after: StoredOffset
+) -> None:
     """Where another member was faster, its position stands: our first batch will be found stale, and sought again."""
-    if stored is None:
-        row = {"group": group, "topic": source.topic, "partition": source.number, "next_offset": start}
-        db.upsert(connection, offsets, [row])
+    if before is None:
+        db.upsert(connection, offsets, [_row(group, source, after)])
     else:
-        connection.execute(_where(group, source).where(offsets.c.next_offset == stored).values(next_offset=start))
+        unmoved = _where(group, source).where(offsets.c.next_offset == before.next_offset)
+        connection.execute(unmoved.values(next_offset=after.next_offset, topic_id=after.topic_id))
 
 
 def advance(connection: Connection, group: str, batch: Batch) -> bool:
@@ -66,22 +117,74 @@ def advance(connection: Connection, group: str, batch: Batch) -> bool:
     return connection.execute(moved).rowcount == 1
 
 
-def lag(connection: Connection, group: str, ends: dict[Partition, tuple[int, int]]) -> int:
-    """How many records of those partitions `group` has not handled."""
-    lying = 0
+def reset(
+    connection: Connection, group: str, topic: str, starts: Mapping[Partition, int], topic_id: str | None
+) -> None:
+    """Let `group` read `topic` from `starts` on, whatever it has read before."""
+    connection.execute(delete(offsets).where(offsets.c.group == group, offsets.c.topic == topic))
+    rows = [_row(group, source, StoredOffset(start, topic_id)) for source, start in starts.items()]
+    db.upsert(connection, offsets, rows)
+
+
+def count_unread(engine: Engine, log: EventLog, group: str, topic: str) -> dict[Partition, int] | None:
+    """Return how many records of each partition `group` has not handled.
+
+    None where that is unknown: the topic is missing, or a stored offset is of another one or past the end. Raises
+    `UnavailableError`.
+    """
+    with db.reading(engine) as connection:
+        stored = read_offsets(connection, group, topic)  # before the ends: both move
+    ends = log.ends(topic)
+    topic_id = log.topic_ids().get(topic)
+    if not ends or any(find_fault(source, row, topic_id, ends.get(source)) for source, row in stored.items()):
+        return None
+    unread = {}
     for source, (beginning, end) in ends.items():
-        stored = position_of(connection, group, source)
-        lying += end - (beginning if stored is None else max(stored, beginning))
-    return lying
+        start = max(stored[source].next_offset, beginning) if source in stored else beginning
+        unread[source] = end - start
+    return unread
 
 
-def position_of(connection: Connection, group: str, source: Partition) -> int | None:
-    """Where `group` stands in that partition: the offset of the next record; None where it never was."""
-    return connection.scalar(
-        select(offsets.c.next_offset).where(
-            offsets.c.group == group, offsets.c.topic == source.topic, offsets.c.partition == source.number
+def compare(
+    stored: Mapping[Partition, StoredOffset], ends: Mapping[Partition, tuple[int, int]], topic_id: str | None
+) -> list[dict[str, object]]:
+    """Return a row per partition that is stored or in the log: both sides, what is unread and what is wrong."""
+    rows: list[dict[str, object]] = []
+    for source in sorted(stored.keys() | ends.keys()):
+        offset = stored.get(source)
+        beginning, end = ends.get(source, (None, None))
+        fault = find_fault(source, offset, topic_id, ends.get(source)) if offset else None
+        unread = None
+        if beginning is not None and end is not None and not fault:
+            unread = end - max(offset.next_offset if offset else beginning, beginning)
+        rows.append(
+            {
+                "partition": f"{source.topic}/{source.number}",
+                "stored": offset.next_offset if offset else None,
+                "beginning": beginning,
+                "end": end,
+                "unread": unread,
+                "topic_id": topic_id,
+                "stored_topic_id": offset.topic_id if offset else None,
+                "fault": fault,
+            }
         )
-    )
+    return rows
+
+
+def read_offsets(connection: Connection, group: str, topic: str | None = None) -> dict[Partition, StoredOffset]:
+    """Return where `group` stands, in one topic or in all."""
+    query = select(offsets).where(offsets.c.group == group).order_by(offsets.c.topic, offsets.c.partition)
+    if topic is not None:
+        query = query.where(offsets.c.topic == topic)
+    return {
+        Partition(row.topic, row.partition): StoredOffset(row.next_offset, row.topic_id)
+        for row in connection.execute(query)
+    }
+
+
+def _row(group: str, source: Partition, stored: StoredOffset) -> dict[str, object]:
+    return {"group": group, "topic": source.topic, "partition": source.number, **stored._asdict()}
 
 
 def _where(group: str, source: Partition):  # type: ignore[no-untyped-def] # an Update, still without values

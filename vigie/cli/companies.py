@@ -1,6 +1,7 @@
 """Firms, their places, their mails."""
 
 import json
+from datetime import MAXYEAR
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -197,7 +198,9 @@ def forget(
             typer.confirm(f"Forget these {len(rows)} mentions, and what comes of them again?", abort=True, err=True)
         done = forgetting.forget(house.engine, house.log, asked, house.settings.outbox_dir)
         say(f"{done.mentions} mentions without words, {done.deliveries} deliveries and {done.files} mails removed")
-        if done.log_clean_by:
+        if done.log_clean_by and done.log_clean_by.year == MAXYEAR:
+            say("Kafka keeps its records for ever: `vigie migrate` sets the retention of the topics")
+        elif done.log_clean_by:
             say(f"Kafka drops the last of them by {done.log_clean_by:%Y-%m-%d %H:%M} UTC")
 
 

@@ -34,18 +34,19 @@ class House:
 
         return Intake(self.engine, self.log, self.settings.secret())
 
-    def count_unread(self) -> int:
-        """Return how many records of the log the analysis has not read."""
-        from vigie import db, positions
+    def count_unread(self) -> int | None:
+        """Return how many records of the log the analysis has not read; None where that is unknown."""
+        from vigie import positions
         from vigie.log import ANALYSIS, MENTIONS
 
-        with db.reading(self.engine) as connection:
-            return positions.lag(connection, ANALYSIS, self.log.ends(MENTIONS))
+        unread = positions.count_unread(self.engine, self.log, ANALYSIS, MENTIONS)
+        return None if unread is None else sum(unread.values())
 
 
 @contextmanager
 def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
-    """The house, its doors open; on the embedded default the tables are made, as there is nobody else to do so."""
+    """The house, its doors open. What is embedded is made here, as there is nobody else to do so; servers wait for
+    `vigie migrate`."""
     from vigie import db, moving, private_files, settings
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
@@ -66,7 +67,7 @@ def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
             migrate(house.engine)
         elif migrated and not is_current(house.engine):
             raise SettingsError("the database is not migrated: run `vigie migrate`")
-        if given.log_url is None:
+        if given.log.startswith("sqlite:"):
             house.log.prepare()
         if migrated and "base_url" not in given.model_fields_set:
             house.settings = _with_served_address(house)

@@ -30,14 +30,15 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
     Prints the address and a one-time link to open it. Example: vigie up --port 8080
     """
+    from vigie.cli import work
     from vigie.cli.supervisor import Supervisor
     from vigie.db.migrate import migrate
 
     with opened(migrated=False, **address(host, port)) as house, only_one(house.settings):
         supervisor = Supervisor(house, host, port)
         migrate(house.engine)
-        house.log.prepare()
         until_signal(supervisor.stop)
+        work.wait_until_ready(house, supervisor.stop)
         supervisor.start()
         supervisor.await_pages()
         tell(f"Vigie runs at {house.settings.base_url}")

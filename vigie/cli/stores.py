@@ -58,8 +58,6 @@ def restore(
             present = set(connection.scalars(select(company_table.c.id)))
             db.upsert(connection, forgotten, [row for row in meanwhile if row["company_id"] in present])
         erased = forgetting.apply(house.engine, house.settings.secret())
-        if house.settings.log_url is not None:
-            house.log.prepare()
     say(f"{counts['company']} firms and {counts['mention']} mentions restored, {erased} of them forgotten anew")
 
 

@@ -18,6 +18,7 @@ from vigie import db, health, heartbeat
 from vigie.cli.house import House
 from vigie.db.migrate import is_current
 from vigie.errors import SettingsError, UnavailableError
+from vigie.log import missing_topics
 from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
 
 logger = structlog.get_logger(__name__)
@@ -31,16 +32,24 @@ def wait_until_ready(house: House, stop: threading.Event) -> None:
     told = ""
     while not stop.is_set():
         try:
-            if is_current(house.engine):
-                house.log.prepare()
+            why = _find_missing(house)
+            if not why:
                 return
-            why = "the database is not migrated: run `vigie migrate`"
         except Exception as error:  # whatever a server that starts says
             why = str(error).splitlines()[0][:200]
         if why != told:
             logger.warning("waiting", why=why)
             told = why
         stop.wait(1.0)
+
+
+def _find_missing(house: House) -> str:
+    """Return what `vigie migrate` has not made yet; empty when all is there. Changes nothing."""
+    if not is_current(house.engine):
+        return "the database is not migrated: run `vigie migrate`"
+    if missing := missing_topics(house.log):
+        return f"the log has no topic {', '.join(missing)}: run `vigie migrate`"
+    return ""
 
 
 def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bool = False) -> None:

@@ -327,6 +327,7 @@ consumer_offset = Table(
     Column("topic", String(64), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
+    Column("topic_id", String(64)),  # the topic's UUID: an offset says nothing about another topic of that name
 )
 
 dead_letter = Table(

@@ -13,14 +13,17 @@ from typing import NamedTuple, Protocol, Self
 from vigie.errors import SettingsError
 from vigie.settings import Settings
 
-# Fixed when a topic is created: a key's place depends on it. `vigie doctor` refuses a change.
+# A key's place depends on it. A topic may have more: they are read, and nothing of ours is written there.
 PARTITIONS = 8
-MENTIONS, DEAD, ANALYSES, ALERTS = "mentions", "mentions.dead", "analyses", "alerts"
-TOPICS = (MENTIONS, DEAD, ANALYSES, ALERTS)
+MENTIONS, DEAD, ALERTS = "mentions", "mentions.dead", "alerts"
+TOPICS = (MENTIONS, DEAD, ALERTS)
 WEIGHT_HEADER = "mentions"
 ANALYSIS = "analysis"  # the group that reads `mentions`, named here since the lag is asked for elsewhere too
 
 Header = tuple[str, bytes]
+# The UUID of each topic that exists. A topic that is deleted and created again has another one; None where the log
+# has no such thing (Kafka before 2.8).
+TopicIds = Mapping[str, str | None]
 
 
 class Partition(NamedTuple):
@@ -71,17 +74,28 @@ class Batch:
     records: tuple[Record, ...]
 
 
+class TopicFault(NamedTuple):
+    """How a topic differs from what the settings ask for, with the next step; a warning stops nothing today."""
+
+    text: str
+    is_warning: bool = False
+
+
 class Positions(Protocol):
     """Where each group stands. The truth is in the database, in the transaction of the results."""
 
     def resume(
-        self, group: str, sources: Sequence[Partition], ends: Callable[[], Mapping[Partition, tuple[int, int]]]
+        self,
+        group: str,
+        sources: Sequence[Partition],
+        ends: Callable[[], Mapping[Partition, tuple[int, int]]],
+        topic_ids: TopicIds,
     ) -> dict[Partition, int]:
         """The next offset of `group` in each partition; where there is none, the log's beginning, which is kept.
 
         Called when partitions are assigned. The log is asked for its `ends` (first and next offset) after the
-        positions are read: another member may move both meanwhile. Raises `PositionError` when a stored position lies
-        past the log's end.
+        positions are read: another member may move both meanwhile. Raises `PositionError` when a stored position is
+        of another topic than `topic_ids` names, or lies past the log's end.
         """
 
 
@@ -91,7 +105,8 @@ class Subscription(Protocol):
     def poll(self, limit: int = 500, timeout: float = 1.0) -> list[Batch]:
         """Batches holding together about `limit` mentions (at least one record); empty after `timeout` seconds.
 
-        Raises `UnavailableError` when the log does not answer.
+        Raises `UnavailableError` when the log does not answer or a topic is missing, and `PositionError` when a topic
+        was made anew.
         """
 
     def rewind(self, batch: Batch) -> None:
@@ -117,7 +132,16 @@ class EventLog(Protocol):
     """Where events wait. Safe to share between threads."""
 
     def prepare(self) -> None:
-        """Create the topics that are missing."""
+        """Create the topics that are missing, and bring the others to the settings: for `vigie migrate`.
+
+        Raises `SettingsError` where topics are missing and may not be created.
+        """
+
+    def topic_ids(self) -> TopicIds:
+        """Return the identity of each topic; a topic that is missing is left out."""
+
+    def find_faults(self) -> list[TopicFault]:
+        """Return how the topics differ from the settings; empty where all is well."""
 
     def append(self, topic: str, messages: Iterable[Message]) -> None:
         """Durable on return; raises `UnavailableError` when that cannot be promised within 5 seconds."""
@@ -126,7 +150,7 @@ class EventLog(Protocol):
         """Join `group`, which shares the partitions of `topics` among its members."""
 
     def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
-        """Each partition's first offset still held, and the next to be written."""
+        """Each partition's first offset still held, and the next to be written; empty where the topic is missing."""
 
     def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime | None:
         """Replace the value of every record of `key` by what `change` makes of it, in place.
@@ -152,6 +176,12 @@ def open_log(settings: Settings) -> EventLog:
 
         return KafkaLog(settings.log, retention=settings.log_retention)
     raise SettingsError(f"VIGIE_LOG_URL: unknown scheme {scheme}://")
+
+
+def missing_topics(log: EventLog) -> list[str]:
+    """Return the topics that `vigie migrate` has not created yet. Raises `UnavailableError`."""
+    present = log.topic_ids()
+    return [topic for topic in TOPICS if topic not in present]
 
 
 def take(records: Iterable[Record], limit: int) -> list[Record]:

@@ -1,4 +1,4 @@
-"""The log on Kafka: the one module that knows kafka-python (which has no types, nor a way to share a consumer).
+"""The log on Kafka: with `kafka_topics`, what knows kafka-python (which has no types, nor a way to share a consumer).
 
 Rebalancing is hidden here. The listener only notes which partitions went, since it runs on the client's I/O thread
 where no consumer method may be called; `poll` then takes up what the member holds, from the stored positions.
@@ -17,16 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import kafka
 import structlog
-from kafka.admin import NewTopic
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from vigie import clock
 from vigie.errors import SettingsError, UnavailableError
-from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, take
+from vigie.log import PARTITIONS, Batch, Message, Partition, Positions, Record, TopicFault, kafka_topics, take
 from vigie.log.partition import partition_of
 
 logger = structlog.get_logger(__name__)
@@ -44,15 +43,16 @@ _OPTIONS = {
 class KafkaLog:
     """An `EventLog` at `kafka://host:port,host:port[?option=value]`.
 
-    Options are kafka-python's own for TLS and SASL; `replication` (default 1) for topics that we create; and `prefix`,
-    put before the names of topics and groups where several installations share one cluster.
+    Options are kafka-python's own for TLS and SASL; `replication` for topics that we create (default -1, as the brokers
+    say); and `prefix`, put before the names of topics and groups where several installations share one cluster.
     """
 
     def __init__(self, url: str, *, retention: timedelta) -> None:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query))
-        self._replication = int(options.pop("replication", "1"))
+        replication = _parse_replication(options.pop("replication", "-1"))
         self._names = _Names(options.pop("prefix", ""))
+        self._topics = kafka_topics.TopicSettings(self._names.prefix, replication, retention)
         if unknown := options.keys() - _OPTIONS:
             raise SettingsError(f"VIGIE_LOG_URL: unknown option {', '.join(sorted(unknown))}")
         self._config: dict[str, Any] = {
@@ -64,29 +64,34 @@ class KafkaLog:
             "proxy_url": _ClosingSocket.URL,
             **options,
         }
-        self._retention = retention
         self._lock = threading.Lock()
         self._producer: Any = None
 
     def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime:
-        """A broker's records cannot be changed: they go with its retention."""
-        return clock.now() + self._retention
+        """A broker's records cannot be changed: they go with its retention, or never (`datetime.max`).
+
+        While no broker answers, the topics count as `vigie migrate` makes them.
+        """
+        try:
+            with self._administering() as admin:
+                longest_stay = kafka_topics.read_longest_stay(admin, self._topics)
+        except UnavailableError:
+            longest_stay = kafka_topics.longest_stay_by_settings(self._topics)
+        return datetime.max.replace(tzinfo=UTC) if longest_stay is None else clock.now() + longest_stay
 
     def prepare(self) -> None:
-        retention = str(int(self._retention.total_seconds() * 1000))
-        config = {"retention.ms": retention, "cleanup.policy": "delete"}
-        if self._replication >= 3:  # one broker may fail, and what was acknowledged stays
-            config["min.insync.replicas"] = str(self._replication - 1)
-        with _unavailable("Kafka"), _construct(kafka.KafkaAdminClient, self._config) as admin, _unstuck(admin):
-            every = {self._names.prefix + topic for topic in TOPICS}
-            missing = every - set(admin.list_topics())
-            topics = [NewTopic(name, PARTITIONS, self._replication, topic_configs=config) for name in sorted(missing)]
-            try:
-                if topics:
-                    admin.create_topics(topics)
-            except TopicAlreadyExistsError:
-                logger.info("topics_created_elsewhere")
-            admin.wait_for_topics(sorted(every))
+        with self._administering() as admin:
+            kafka_topics.create_missing(admin, self._topics)
+        with self._administering() as admin:
+            kafka_topics.apply_settings(admin, self._topics)
+
+    def topic_ids(self) -> dict[str, str | None]:
+        with self._administering() as admin:
+            return kafka_topics.read_topic_ids(admin, self._topics)
+
+    def find_faults(self) -> list[TopicFault]:
+        with self._administering() as admin:
+            return kafka_topics.find_faults(admin, self._topics)
 
     def append(self, topic: str, messages: Iterable[Message]) -> None:
         with _unavailable("Kafka"), self._sending() as producer:
@@ -128,6 +133,11 @@ class KafkaLog:
                 self._producer = None
 
     @contextmanager
+    def _administering(self) -> Iterator[Any]:
+        with _unavailable("Kafka"), _construct(kafka.KafkaAdminClient, self._config) as admin, _unstuck(admin):
+            yield admin
+
+    @contextmanager
     def _sending(self) -> Iterator[Any]:
         """The producer; one that failed is let go. After a batch expired, kafka-python 3.0.12's idempotent producer was
         seen to refuse everything for ever. What it may have sent all the same comes twice, and counts once."""
@@ -166,6 +176,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         self, config: dict[str, Any], names: "_Names", group: str, topics: Sequence[str], positions: Positions
     ) -> None:
         self._names, self._group, self._positions = names, group, positions
+        self._topics = tuple(topics)
+        self._topic_ids: dict[str, str | None] = {}  # as they were when the positions were taken up
         self._next: dict[Partition, int] = {}
         self._waiting: dict[Partition, deque[Record]] = {}
         self._revoked: set[Partition] = set()
@@ -178,6 +190,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             session_timeout_ms=10_000,  # the default of 45 s is for those who have no fence
             heartbeat_interval_ms=2_000,
             fetch_max_wait_ms=100,
+            metadata_max_age_ms=30_000,  # for so long a topic that was made anew may stay unnoticed
         )
         outer = [names.prefix + topic for topic in topics]
         self._consumer.subscribe(outer, listener=self)
@@ -244,9 +257,24 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             fetched = self._consumer.poll(timeout_ms=int(wait * 1000), max_records=_FETCHED)
         while self._revoked:
             self._drop(self._revoked.pop())
+        self._check_topics()
         for assigned, records in fetched.items():
             self._keep(self._names.inner(assigned), records)
         self._take_up()
+
+    def _check_topics(self) -> None:
+        """Let go of a topic that was made anew: its stored positions are refused when it is taken up."""
+        for topic in self._topics:
+            outer = self._names.prefix + topic
+            if self._consumer._cluster.partitions_for_topic(outer) is None:
+                raise UnavailableError(f"the log has no topic {outer}: run `vigie migrate`")
+            if topic in self._topic_ids and self._read_topic_id(topic) != self._topic_ids[topic]:
+                for source in [source for source in self._next if source.topic == topic]:
+                    self._drop(source)
+
+    def _read_topic_id(self, topic: str) -> str | None:
+        """Return the identity of a topic as the last metadata told it."""
+        return kafka_topics.spell_topic_id(self._consumer._cluster.topic_id(self._names.prefix + topic))
 
     def _keep(self, source: Partition, records: list[Any]) -> None:
         """Records of a partition not taken up yet are let go: its position is not known, and it is sought soon."""
@@ -271,7 +299,11 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         gained = sorted(held - self._next.keys())
         if not gained:
             return
-        starts = self._positions.resume(self._group, gained, lambda: self._names.ends(self._consumer, gained))
+        self._consumer.topics()  # asks the broker: what the client remembers may be of a topic that is gone
+        self._topic_ids |= {topic: self._read_topic_id(topic) for topic in {source.topic for source in gained}}
+        starts = self._positions.resume(
+            self._group, gained, lambda: self._names.ends(self._consumer, gained), self._topic_ids
+        )
         for source, start in starts.items():
             self._consumer.seek(self._names.outer(source), start)
             self._next[source], self._waiting[source] = start, deque()
@@ -330,6 +362,17 @@ class _ClosingSocket(KafkaNetSocket):  # type: ignore[misc] # kafka-python has n
         except BaseException:
             sock.close()
             raise
+
+
+def _parse_replication(text: str) -> int:
+    """Return the replication factor, -1 for the brokers' own. Raises `SettingsError` for anything else."""
+    if text == str(kafka_topics.BROKERS_REPLICATION):
+        return kafka_topics.BROKERS_REPLICATION
+    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 100:
+        return int(text)
+    raise SettingsError(
+        f"VIGIE_LOG_URL: replication={text} is no number of copies: 1 to 99, or -1 for the brokers' own"
+    )
 
 
 def _construct(factory: Callable[..., Any], config: dict[str, Any], **options: Any) -> Any:

@@ -5,6 +5,7 @@ A member that stops answering loses its partitions after `LEASE` seconds; until 
 records, which the compare-and-set on the stored position makes harmless.
 """
 
+import base64
 import json
 import secrets
 import sqlite3
@@ -16,10 +17,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from vigie import clock
 from vigie.errors import UnavailableError
-from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, take
+from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, TopicFault, take
 from vigie.log.partition import partition_of
 from vigie.scrub import scrub
 
@@ -40,6 +42,7 @@ CREATE TABLE IF NOT EXISTS record (
 CREATE TABLE IF NOT EXISTS member (
     team TEXT, id TEXT, topics TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (team, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL);
 """
 
 
@@ -60,6 +63,16 @@ class SqliteLog:
                 "INSERT OR IGNORE INTO partition VALUES (?, ?, 0, 0)",
                 [(topic, number) for topic in TOPICS for number in range(PARTITIONS)],
             )
+            connection.execute("INSERT OR IGNORE INTO identity VALUES (1, ?)", (_new_id(),))
+
+    def topic_ids(self) -> dict[str, str | None]:
+        """Return the file's identity for each topic: a log restored from a backup keeps it."""
+        with self._connection() as connection:
+            return dict(connection.execute("SELECT DISTINCT partition.topic, identity.id FROM partition, identity"))
+
+    def find_faults(self) -> list[TopicFault]:
+        """Return nothing: this process makes the topics itself."""
+        return []
 
     def append(self, topic: str, messages: Iterable[Message]) -> None:
         with self.writing() as connection:
@@ -167,6 +180,7 @@ class SqliteSubscription:
         self._log, self._group, self._topics, self._positions = log, group, topics, positions
         self._id = secrets.token_hex(8)
         self._next: dict[Partition, int] = {}
+        self._topic_ids: dict[str, str | None] = {}  # as they were when the positions were taken up
         self._beat_at = float("-inf")
         self._turn = 0
 
@@ -228,11 +242,15 @@ class SqliteSubscription:
         return {source for at, source in enumerate(every) if at % len(members) == rank}
 
     def _hold(self, share: set[Partition]) -> None:
+        topic_ids = self._log.topic_ids()
+        if topic_ids != self._topic_ids:  # another log lies in this one's place: its positions are asked anew
+            self._next.clear()
+            self._topic_ids = topic_ids
         for lost in self._next.keys() - share:
             del self._next[lost]
         gained = sorted(share - self._next.keys())
         if gained:
-            self._next |= self._positions.resume(self._group, gained, self._ends)
+            self._next |= self._positions.resume(self._group, gained, self._ends, topic_ids)
 
     def _read(self, limit: int) -> list[Batch]:
         """What each partition holds next, starting after the one that was served last."""
@@ -271,6 +289,11 @@ class SqliteSubscription:
         """Changes when another connection has committed something: the cheapest question SQLite answers."""
         with self._log.reading() as connection:
             return int(connection.execute("PRAGMA data_version").fetchone()[0]) * 1_000_003 + connection.total_changes
+
+
+def _new_id() -> str:
+    """Return a random UUID, spelt as Kafka spells a topic's."""
+    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
 
 
 def _stops(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
