@@ -1,6 +1,19 @@
 """The database: SQLite or PostgreSQL behind SQLAlchemy Core, with one meaning."""
 
-from vigie.db.engine import before, connect, finds, locking, now, present, reading, retrying, scrub, upsert, writing
+from vigie.db.engine import (
+    before,
+    connect,
+    finds,
+    locking,
+    now,
+    present,
+    reading,
+    retrying,
+    scrub,
+    snapshot,
+    upsert,
+    writing,
+)
 from vigie.db.types import Instant
 
 __all__ = [
@@ -14,6 +27,7 @@ __all__ = [
     "reading",
     "retrying",
     "scrub",
+    "snapshot",
     "upsert",
     "writing",
 ]

@@ -104,6 +104,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """One read transaction whose statements all see the same moment. Raises `UnavailableError` in an outage.
+
+    SQLite's transactions do so anyway; PostgreSQL's default shows each statement what was committed before it.
+    """
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    if engine.dialect.name != "postgresql":
+        options = {}
+    with _outage(engine), engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
 def finds(engine: Engine, query: Select[Any], **parameters: Any) -> bool:
     """Whether there is such a row, without a lock: for what is asked often and nearly always answered no."""
     with reading(engine) as connection:
