@@ -1,6 +1,7 @@
-"""What a host needs: migrations, keys, dead letters."""
+"""What a host needs: migrations, keys, dead letters, offsets."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,22 +12,34 @@ from vigie.cli.house import listed, opened, say, tell
 token = typer.Typer(no_args_is_help=True, help="Keys for programs, links for people.")
 deadletters = typer.Typer(no_args_is_help=True, help="Records that could not be handled: list, replay.")
 
+offsets = typer.Typer(no_args_is_help=True, help="Where analysis stands in the log: show, reset.")
+
+
+class Target(StrEnum):
+    """Where analysis is to go on after a reset."""
+
+    BEGINNING = "beginning"
+    END = "end"
+
 
 def add_to(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(reread)
     app.add_typer(token, name="token")
     app.add_typer(deadletters, name="deadletters")
+    app.add_typer(offsets, name="offsets")
 
 
 def migrate() -> None:
-    """Bring the database to this release's form, and create the log's topics."""
+    """Bring the database to this release's form, create the log's topics, and bring them to the settings."""
     from vigie.db.migrate import HEAD
     from vigie.db.migrate import migrate as run
 
     with opened(migrated=False) as house:
         run(house.engine)
         house.log.prepare()
+        for fault in house.log.find_faults():
+            tell(fault.text)
     say(f"the database is at {HEAD}")
 
 
@@ -133,6 +146,47 @@ def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; al
 
     with opened() as house:
         say(f"{letters.replay(house.engine, house.log, letter or [])} records put back")
+
+
+@offsets.command("show")
+def show_offsets(as_json: AsJson = False) -> None:
+    """List for each partition: the stored offset, the log's first and next one, how many are unread, what is wrong."""
+    from vigie import db, positions
+    from vigie.log import ANALYSIS, MENTIONS
+
+    with opened() as house:
+        with db.reading(house.engine) as connection:
+            stored = positions.read_offsets(connection, ANALYSIS, MENTIONS)
+        listed(positions.compare(stored, house.log.ends(MENTIONS), house.log.topic_ids().get(MENTIONS)), as_json)
+
+
+@offsets.command("reset")
+def reset_offsets(
+    to: Annotated[Target, typer.Option(help="read everything again, or pass over what is unread")] = Target.BEGINNING,
+) -> None:
+    """Let analysis read the log from its beginning, after it was made anew or cut. A mention that is stored already
+    counts once, and nobody is alerted twice. With --to end, what is unread is never read.
+
+    Example: vigie offsets reset
+    """
+    from vigie import db, positions
+    from vigie.errors import UnavailableError
+    from vigie.log import ANALYSIS, MENTIONS
+
+    with opened() as house:
+        ends = house.log.ends(MENTIONS)
+        topic_id = house.log.topic_ids().get(MENTIONS)
+        if not ends:
+            raise UnavailableError(f"the log has no topic {MENTIONS}: run `vigie migrate`")
+        starts = {source: end if to is Target.END else beginning for source, (beginning, end) in ends.items()}
+        with db.writing(house.engine) as connection:
+            positions.reset(connection, ANALYSIS, MENTIONS, starts, topic_id)
+    records = sum(end - beginning for beginning, end in ends.values())
+    if to is Target.END:
+        say(f"analysis begins behind the {records} records that the log holds: those not read yet are passed over")
+    else:
+        say(f"analysis reads all {records} records that the log holds: what is stored already counts once")
+    tell("start `vigie analyse`, or start it again if it runs")
 
 
 def _told(value: object) -> object:
