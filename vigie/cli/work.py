@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import Connection
@@ -20,6 +20,9 @@ from vigie.db.migrate import is_current
 from vigie.errors import SettingsError, UnavailableError
 from vigie.log import missing_topics
 from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
+
+if TYPE_CHECKING:
+    from analysis.worker import Worker
 
 logger = structlog.get_logger(__name__)
 
@@ -73,18 +76,32 @@ def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bo
 
 def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Read the log; with `once`, until nothing lies before the group."""
-    from analysis.themes import Vocabulary
-    from analysis.worker import Worker
 
     def is_drained() -> bool:
         return house.count_unread() == 0
 
-    vocabulary = Vocabulary(house.settings.lexicon_dir)
-    worker = Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary, house.settings.secret())
+    worker = _open_worker(house, stop)
+    if worker is None:
+        return
     try:
         _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
     finally:
         worker.close()
+
+
+def _open_worker(house: House, stop: threading.Event) -> "Worker | None":
+    """Join the group, waiting out a broker that is away; None when asked to stop meanwhile."""
+    from analysis.themes import Vocabulary
+    from analysis.worker import Worker
+
+    vocabulary = Vocabulary(house.settings.lexicon_dir)
+    while not stop.is_set():
+        try:
+            return Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary, house.settings.secret())
+        except UnavailableError as error:
+            logger.warning("outage", role="analyse", error=str(error))
+            stop.wait(2.0)
+    return None
 
 
 def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:

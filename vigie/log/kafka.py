@@ -195,9 +195,13 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         outer = [names.prefix + topic for topic in topics]
         self._consumer.subscribe(outer, listener=self)
         # A member that joins before it knows the topics gets no partition and may wait for some for ever.
-        with _unstuck(self._consumer):
-            for topic in outer:
-                self._consumer.partitions_for_topic(topic)
+        try:
+            with _unstuck(self._consumer):
+                for topic in outer:
+                    self._consumer.partitions_for_topic(topic)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
