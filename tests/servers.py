@@ -53,12 +53,14 @@ class Kafka:
     """Some brokers (one, or three for faults), each its own controller as well (KRaft).
 
     With `tls`, a file of a key and its certificate, clients come by TLS and SCRAM as `USER` with `PASSWORD`. What they
-    keep is kept in `folder`, or beside their settings.
+    keep is kept in `folder`, or beside their settings. `properties` are lines for the brokers' configuration.
     """
 
     USER, PASSWORD = "vigie", "s3cret/&+%"
 
-    def __init__(self, brokers: int = 1, tls: Path | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, brokers: int = 1, tls: Path | None = None, folder: Path | None = None, properties: str = ""
+    ) -> None:
         if not shutil.which("java"):
             raise CannotStartError("Kafka: no java on this machine (JDK 17 is needed)")
         if not KAFKA_JARS.is_dir():
@@ -85,6 +87,7 @@ transaction.state.log.replication.factor={copies}
 transaction.state.log.min.isr={max(1, copies - 1)}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+{properties}
 """
             )
             tool = "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", self._properties(at)

@@ -134,9 +134,9 @@ def worker(settings, *arguments):
 
 
 def drain(settings, engine, log):
-    def lag():
-        with db.reading(engine) as connection:
-            return positions.lag(connection, ANALYSIS, log.ends(MENTIONS))
+    def is_drained():
+        unread = positions.count_unread(engine, log, ANALYSIS, MENTIONS)
+        return unread is not None and not any(unread.values())
 
     def is_started(process):
         with db.reading(engine) as connection:
@@ -144,7 +144,7 @@ def drain(settings, engine, log):
 
     last = worker(settings)
     try:
-        wait_until(lambda: lag() == 0 and is_started(last), timeout=180, every=0.5)
+        wait_until(lambda: is_drained() and is_started(last), timeout=180, every=0.5)
     finally:
         last.terminate()
         assert last.wait(10) == 0, "SIGTERM must end a worker in good order"

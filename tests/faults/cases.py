@@ -5,13 +5,17 @@ Run by hand: `make test-faults`. The numbers are those of docs/reliability.md, w
 
 import gzip
 import json
+import math
 import os
 import random
 import re
 import resource
 import secrets
 import signal
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import kafka as client
@@ -596,7 +600,7 @@ def test_18_retention_passed_and_a_topic_made_anew(rig, brokers):
     admin.close()
     worker = rig.work()
     assert worker.wait(60) != 0, "it does not go on as if nothing had happened"
-    assert "run `vigie doctor`" in (rig.settings.data_dir / "workers.log").read_text()
+    assert "`vigie offsets reset`" in (rig.settings.data_dir / "workers.log").read_text()
     rig.verify("18 retention passed, topic made anew", "told, not skipped in silence")
 
 
@@ -630,3 +634,108 @@ def test_20_tables_emptied_and_the_log_replayed(rig):
     rig.settle()
     assert rig.deliveries() == sent, "nobody is told a second time"
     rig.verify("20 tables emptied, log replayed", f"{sent} deliveries before and after")
+
+
+def vigie(rig, *words, status=0):
+    """Run a command on the rig's installation; return what it printed."""
+    environment = {
+        **os.environ,
+        "VIGIE_DATA_DIR": str(rig.settings.data_dir),
+        "VIGIE_DATABASE_URL": rig.settings.database_url or "",
+        "VIGIE_LOG_URL": rig.settings.log_url or "",
+    }
+    run = [sys.executable, "-m", "vigie", *words]
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def read_lag(rig):
+    body = health.metrics(rig.engine, rig.log)[0].decode()
+    return float(re.search(r"^vigie_log_lag (\S+)", body, re.M)[1])
+
+
+@contextmanager
+def administrator(rig):
+    """Kafka's administration client, with the name of the topic of the mentions."""
+    address, _, options = rig.settings.log_url.removeprefix("kafka://").partition("?")
+    prefix = options.rpartition("prefix=")[2]
+    with client.KafkaAdminClient(bootstrap_servers=address.split(",")) as admin:
+        yield admin, prefix + MENTIONS
+
+
+def delete_topic(admin, name):
+    admin.delete_topics([name])
+    wait_until(lambda: name not in admin.list_topics(), 60)
+
+
+def test_25_a_log_made_anew_and_longer_than_before(rig):
+    """The stored offsets lie within the new log: only its identity tells that it is another one."""
+    rig.work()
+    rig.produce(300)
+    rig.settle()
+    rig.workers[0].terminate()
+    rig.workers[0].wait()
+    with administrator(rig) as (admin, name):
+        delete_topic(admin, name)
+        worker = rig.work()
+        wait_until(lambda: "run `vigie migrate`" in (rig.settings.data_dir / "workers.log").read_text(), 60)
+        assert math.isnan(read_lag(rig))
+        assert name not in admin.list_topics(), "a role makes no topic"
+        vigie(rig, "migrate")
+    assert worker.wait(60) != 0
+    rig.produce(500, start=300)
+    assert sum(end for _, end in rig.log.ends(MENTIONS).values()) > 0
+    worker = rig.work()
+    assert worker.wait(60) != 0, "it does not go on in the middle of another log"
+    assert "is of another topic" in (rig.settings.data_dir / "workers.log").read_text()
+    assert math.isnan(read_lag(rig))
+    assert "vigie offsets reset" in vigie(rig, "doctor", status=1)
+    assert "is of another topic" in vigie(rig, "offsets", "show")
+    assert "already counts once" in vigie(rig, "offsets", "reset")
+    rig.work()
+    rig.settle()
+    assert read_lag(rig) == 0
+    rig.verify("25 log made anew and longer", "told; all read after `vigie offsets reset`")
+
+
+def test_26_a_log_is_made_anew_under_a_running_worker(rig):
+    worker = rig.work()
+    rig.produce(300)
+    rig.settle()
+    with administrator(rig) as (admin, name):
+        delete_topic(admin, name)
+        vigie(rig, "migrate")
+    rig.produce(500, start=300)
+    assert worker.wait(90) != 0, "it notices that the log is another one"
+    assert "is of another topic" in (rig.settings.data_dir / "workers.log").read_text()
+    vigie(rig, "offsets", "reset")
+    rig.work()
+    rig.settle()
+    rig.verify("26 log made anew under a worker", "told; all read after `vigie offsets reset`")
+
+
+def test_27_three_brokers_by_their_defaults_and_one_is_killed(database, tmp_path):
+    """Topics have as many copies as the brokers say, so that neither a push nor a start waits for the broker."""
+    cluster = start(lambda: Kafka(3, properties="default.replication.factor=3"))
+    (tmp_path / "data").mkdir()
+    settings = Settings(data_dir=tmp_path / "data", database_url=database.new_database(), log_url=cluster.url)
+    rig = Rig(settings, random.randrange(10**6))
+    try:
+        assert "FAILED" not in vigie(rig, "doctor")
+        assert "WARNING" not in vigie(rig, "doctor")
+        rig.work()
+        with rig.load(900, pace=0.5):
+            time.sleep(4)
+            cluster.kill(0)
+            time.sleep(4)
+            rig.work()
+        rig.settle()
+        assert rig.silence < RECOVERY
+        assert rig.stored() == rig.produced
+        for worker in rig.workers:
+            assert worker.poll() is None
+        rig.verify("27 three brokers by defaults, one killed", f"longest silence {rig.silence:.0f} s")
+    finally:
+        rig.close()
+        cluster.stop()

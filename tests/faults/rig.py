@@ -122,9 +122,9 @@ class Rig:
         errors.close()
         return self.workers[-1]
 
-    def lag(self) -> int:
-        with db.reading(self.engine) as connection:
-            return positions.lag(connection, ANALYSIS, self.log.ends(MENTIONS))
+    def lag(self) -> int | None:
+        unread = positions.count_unread(self.engine, self.log, ANALYSIS, MENTIONS)
+        return None if unread is None else sum(unread.values())
 
     def stored(self) -> set[str]:
         with db.reading(self.engine) as connection:
@@ -153,7 +153,7 @@ class Rig:
     def verify(self, case: str, note: str = "") -> None:
         """Print and compare what was produced, stored, counted, answered and shown; then one line for the table."""
         stored = self.stored()
-        with db.reading(self.engine) as connection:
+        with db.snapshot(self.engine) as connection:
             kept, recounted = store.recount(connection)
             counted = sum(sums.mentions for key, sums in kept.items() if key.theme == "")
             twice = connection.scalar(select(func.count()).select_from(outbox)) or 0
