@@ -126,7 +126,7 @@ def engines(texts: Texts) -> float:
 class Start:
     """Where a reader that stores no position begins: at the beginning."""
 
-    def resume(self, group, sources, ends):
+    def resume(self, group, sources, ends, topic_ids):
         return {source: beginning for source, (beginning, _) in ends().items() if source in sources}
 
 

@@ -67,11 +67,13 @@ class Kafka:
             raise CannotStartError("Kafka: no jars (run `make kafka-jars`, which needs Maven)")
         self._folder = Path(tempfile.mkdtemp(prefix="vigie-kafka-"))
         self.ports = [free_port() for _ in range(brokers)]
+        self.inner_ports = [free_port() for _ in range(brokers)]  # where brokers, and tests, come by without TLS
         controllers = [free_port() for _ in range(brokers)]
         voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1))
         copies = min(3, brokers)
         for at, (port, controller) in enumerate(zip(self.ports, controllers, strict=True)):
-            clients = _SECURED.format(port=port, inner=free_port(), pem=tls) if tls else _PLAIN.format(port=port)
+            inner = self.inner_ports[at]
+            clients = _SECURED.format(port=port, inner=inner, pem=tls) if tls else _PLAIN.format(port=port)
             self._properties(at).write_text(
                 f"""process.roles=broker,controller
 node.id={at + 1}

@@ -29,7 +29,7 @@ from vigie.log import MENTIONS, Message
 from vigie.log.kafka import KafkaLog
 
 class FromTheStart:
-    def resume(self, group, sources, ends):
+    def resume(self, group, sources, ends, topic_ids):
         return dict.fromkeys(sources, 0)
 
 log, found = KafkaLog(sys.argv[1], retention=timedelta(days=1)), []
