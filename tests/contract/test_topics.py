@@ -8,13 +8,15 @@ import kafka as client
 import pytest
 from kafka.admin import ConfigResource
 
-from tests.servers import wait_until
+from tests.conftest import start
+from tests.servers import Kafka, wait_until
 from vigie import clock, db
 from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.migrate import migrate
-from vigie.errors import SettingsError
-from vigie.log import ALERTS, MENTIONS, TOPICS, open_log
+from vigie.errors import SettingsError, UnavailableError
+from vigie.log import ALERTS, MENTIONS, TOPICS, Message, missing_topics, open_log
+from vigie.positions import StoredPositions
 from vigie.settings import Settings
 
 DAY = timedelta(days=1)
@@ -148,3 +150,21 @@ def test_a_role_waits_for_the_topics_and_makes_none(opened, admin, prefix, tmp_p
         waiting.join(30)
         engine.dispose()
     assert prefix + ALERTS in admin.list_topics()
+
+
+@pytest.fixture
+def creating_broker():
+    broker = start(lambda: Kafka(properties="auto.create.topics.enable=true"))  # as Kafka does unless told otherwise
+    yield broker
+    broker.stop()
+
+
+def test_a_broker_that_creates_what_is_asked_for_is_not_asked(creating_broker):
+    log = open_log(Settings(log_url=creating_broker.url, log_retention=DAY))
+    with pytest.raises(UnavailableError):
+        log.append(MENTIONS, [Message("co_1", b"{}")])
+    with log.subscribe("g", [MENTIONS], StoredPositions(None)) as subscription, pytest.raises(UnavailableError):
+        subscription.poll(timeout=0.2)
+    assert log.ends(MENTIONS) == {}
+    assert missing_topics(log) == list(TOPICS)
+    log.close()

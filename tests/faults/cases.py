@@ -725,6 +725,7 @@ def test_27_three_brokers_by_their_defaults_and_one_is_killed(database, tmp_path
     try:
         rig.work()
         with rig.load(1_500, pace=0.5):  # about 50 mentions a second
+            wait_until(rig.count, 60)
             for _ in range(3):
                 assert "WARNING" not in vigie(rig, "doctor")
             cluster.kill(0)
