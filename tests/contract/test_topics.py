@@ -71,6 +71,17 @@ def test_a_changed_retention_is_told_and_migrated(opened, admin, prefix):
     assert configs(admin, prefix + MENTIONS)["retention.ms"] == "604800000"
 
 
+def test_what_an_administrator_made_stricter_stays(opened, admin, prefix):
+    log = opened()
+    log.prepare()
+    stricter = ConfigResource("TOPIC", prefix + MENTIONS, {"segment.ms": "3600000"})
+    admin.alter_configs([stricter], raise_on_unknown=False)
+    wait_until(lambda: configs(admin, prefix + MENTIONS)["segment.ms"] == "3600000")
+    log.prepare()
+    assert texts(log) == []
+    assert configs(admin, prefix + MENTIONS)["segment.ms"] == "3600000"
+
+
 def test_partitions_that_an_administrator_added_are_no_fault(opened, admin, prefix):
     log = opened()
     log.prepare()
@@ -101,7 +112,7 @@ def test_a_replication_that_differs_from_the_settings_is_told(opened, prefix):
 
 
 def test_more_copies_than_brokers_are_a_clear_error(opened):
-    with pytest.raises(SettingsError, match="replication=3 needs as many brokers"):
+    with pytest.raises(SettingsError, match="replication=3 is more than there are brokers"):
         opened(more="&replication=3").prepare()
 
 

@@ -39,7 +39,7 @@ def migrate() -> None:
         run(house.engine)
         house.log.prepare()
         for fault in house.log.find_faults():
-            tell(fault.text)
+            tell(f"still differs: {fault.text}")
     say(f"the database is at {HEAD}")
 
 

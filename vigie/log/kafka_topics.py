@@ -71,7 +71,10 @@ def create_missing(admin: Any, settings: TopicSettings) -> None:
     except TopicAlreadyExistsError:
         logger.info("topics_created_elsewhere")
     except InvalidReplicationFactorError as error:
-        raise SettingsError(f"VIGIE_LOG_URL: replication={settings.replication} needs as many brokers") from error
+        factor = f"VIGIE_LOG_URL: replication={settings.replication}"
+        if settings.replication == BROKERS_REPLICATION:
+            factor = "the brokers' default.replication.factor"
+        raise SettingsError(f"{factor} is more than there are brokers") from error
     except _REFUSED as error:
         raise SettingsError(
             f"the topics {', '.join(missing)} are missing, and this user may not create them: create them with "
@@ -116,8 +119,11 @@ def find_faults(admin: Any, settings: TopicSettings) -> list[TopicFault]:
 
 def read_topic_ids(admin: Any, settings: TopicSettings) -> dict[str, str | None]:
     """Return the UUID of each of our topics that exists, by our name, spelt as Kafka's own tools spell it."""
-    topics = _describe(admin, settings)
-    return {name.removeprefix(settings.prefix): spell_topic_id(topic["topic_id"]) for name, topic in topics.items()}
+    topic_ids = {}
+    for name, topic in _describe(admin, settings).items():
+        inner_name = name.removeprefix(settings.prefix)
+        topic_ids[inner_name] = spell_topic_id(topic["topic_id"])
+    return topic_ids
 
 
 def spell_topic_id(topic_id: UUID | str | None) -> str | None:
@@ -135,9 +141,11 @@ def read_longest_stay(admin: Any, settings: TopicSettings) -> timedelta | None:
     stays = []
     for configs in _read_configs(admin, settings.names).values():
         assumed = {**_fixed_configs(settings), "segment.ms": _milliseconds(KAFKAS_SEGMENT), **configs}
-        if assumed["retention.ms"] == _NEVER or assumed["cleanup.policy"] != "delete":
+        is_deleting = "delete" in assumed["cleanup.policy"].split(",")
+        if assumed["retention.ms"] == _NEVER or not is_deleting:
             return None
-        stays.append(int(assumed["retention.ms"]) + int(assumed["segment.ms"]))
+        stay = int(assumed["retention.ms"]) + int(assumed["segment.ms"])
+        stays.append(stay)
     return timedelta(milliseconds=max(stays))
 
 
@@ -165,8 +173,12 @@ def _find_changes(admin: Any, settings: TopicSettings) -> dict[str, Configs]:
     """Return the configuration that each topic lacks; topics that lack none are left out."""
     topics = _describe(admin, settings)
     current = _read_configs(admin, topics)
-    changes = {name: _differing(current[name], _required_configs(topic, settings)) for name, topic in topics.items()}
-    return {name: configs for name, configs in changes.items() if configs}
+    changes = {}
+    for name, topic in topics.items():
+        required = _required_configs(topic, settings)
+        if lacking := _differing(current[name], required):
+            changes[name] = lacking
+    return changes
 
 
 def _wait_until(is_done: Callable[[], bool]) -> None:
@@ -203,11 +215,16 @@ def _required_configs(topic: Any, settings: TopicSettings) -> Configs:
 
 
 def _differing(current: Mapping[str, str], required: Configs) -> Configs:
-    """Return the required configs that the topic lacks; a higher `min.insync.replicas` is left as it is."""
-    changes = {name: value for name, value in required.items() if current.get(name) != value}
-    in_sync = "min.insync.replicas"
-    if in_sync in changes and int(current.get(in_sync, "0")) > SAFE_IN_SYNC:
-        del changes[in_sync]
+    """Return the required configs that the topic lacks; what is stricter than required is left as it is."""
+    changes = {}
+    for name, value in required.items():
+        present = current.get(name)
+        is_stricter = present is not None and (
+            (name == "min.insync.replicas" and int(present) > int(value))
+            or (name == "segment.ms" and int(present) < int(value))
+        )
+        if present != value and not is_stricter:
+            changes[name] = value
     return changes
 
 
@@ -225,13 +242,10 @@ def _partition_faults(name: str, topic: Any) -> list[TopicFault]:
     faults = []
     if len(partitions) < PARTITIONS:
         faults.append(TopicFault(f"{name} has {len(partitions)} partitions, not {PARTITIONS}: run `vigie migrate`"))
-    leaderless = sorted(str(partition["partition_index"]) for partition in partitions if partition["leader_id"] < 0)
+    leaderless = sorted(partition["partition_index"] for partition in partitions if partition["leader_id"] < 0)
     if leaderless:
-        faults.append(
-            TopicFault(
-                f"{name} has no leader for the partitions {', '.join(leaderless)}: start the broker that is down"
-            )
-        )
+        numbers = ", ".join(map(str, leaderless))
+        faults.append(TopicFault(f"{name} has no leader for the partitions {numbers}: start the broker that is down"))
     return faults
 
 
