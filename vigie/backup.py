@@ -58,11 +58,12 @@ def restore(engine: Engine, log: Path | None, path: Path, *, replace: bool = Fal
             manifest = json.loads(archive.read(_MANIFEST))
             if manifest.get("form") != _FORM or not str(manifest["tables_at"]) <= migrate.HEAD:
                 raise InvalidInputError(f"{path} was made by a later release of Vigie")
+            _check_log(archive)
             _restore_tables(engine, archive, manifest, replace=replace, with_positions=log is not None)
             if log is not None and _LOG in archive.namelist():
                 _restore_log(log, archive)
             return dict(manifest["rows"])
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError, sqlite3.DatabaseError) as error:
         raise InvalidInputError(f"{path} is not a backup of Vigie, or is damaged: {error}") from error
 
 
@@ -115,7 +116,7 @@ def _restore_tables(
             # Positions are of the log that was backed up: on another one everything is read from its beginning.
             if table.name != "consumer_offset" or (with_positions and _LOG in archive.namelist()):
                 _load(connection, table, archive)
-        _drop_revoked_keys(connection, present_keys)
+        _drop_ways_in(connection, present_keys)
     migrate.migrate(engine)
     with writing(engine) as connection:
         due.schedule(connection, due.SEARCH, ["mentions"])
@@ -134,13 +135,14 @@ def _present_keys(engine: Engine) -> set[str] | None:
         return set(connection.scalars(select(token.c.hash)))
 
 
-def _drop_revoked_keys(connection: Connection, present_keys: set[str] | None) -> None:
-    """Remove restored keys that this installation has revoked since the backup."""
-    if present_keys is None:
-        return
+def _drop_ways_in(connection: Connection, present_keys: set[str] | None) -> None:
+    """Remove restored keys that this installation has revoked since, and sessions and links, which no backup holds."""
     metadata = MetaData()
     metadata.reflect(connection, only=["token"])
     token = metadata.tables["token"]
+    connection.execute(token.delete().where(token.c.kind.in_(["session", "link"])))
+    if present_keys is None:
+        return
     revoked = set(connection.scalars(select(token.c.hash))) - present_keys
     for key_hash in revoked:
         connection.execute(token.delete().where(token.c.hash == key_hash))
@@ -181,6 +183,15 @@ def _row(line: bytes, table: Table) -> Row:
         for name, value in given.items()
         if name in table.c
     }
+
+
+def _check_log(archive: zipfile.ZipFile) -> None:
+    """Raise `InvalidInputError` for a log that would do something of its own once it is opened."""
+    if _LOG not in archive.namelist():
+        return
+    with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(archive.extract(_LOG, folder))) as log:
+        if log.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+            raise InvalidInputError("the log in the backup holds triggers, so Vigie did not write it")
 
 
 def _restore_log(log: Path, archive: zipfile.ZipFile) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import zlib
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -14,6 +15,7 @@ AT_REST = "secrets at rest"
 MIN_KEY_CHARS = 32
 _MIN_DISTINCT_CHARS = 10
 _KEY_BYTES = 32
+_MIN_COMPRESSED_SHARE = 0.85  # a phrase that comes again is shorter
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
@@ -24,7 +26,8 @@ def derived_key(secret: str, purpose: str) -> bytes:
 
 def check_strength(secret: str, place: str = "VIGIE_SECRET_KEY") -> None:
     """Raise `SettingsError` for a secret key that could be guessed offline; `place` is where it stands."""
-    if len(secret) < MIN_KEY_CHARS or len(set(secret)) < _MIN_DISTINCT_CHARS:
+    repeats = len(zlib.compress(secret.encode(), 9)) < _MIN_COMPRESSED_SHARE * len(secret)
+    if len(secret) < MIN_KEY_CHARS or len(set(secret)) < _MIN_DISTINCT_CHARS or repeats:
         raise SettingsError(
             f"{place}: too easy to guess, it needs at least {MIN_KEY_CHARS} random characters: "
             "make one with `openssl rand -base64 32`, or leave it unset and Vigie makes its own in the data folder"

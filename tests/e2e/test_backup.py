@@ -1,6 +1,10 @@
 """A backup comes back whole, into either database; damaged or strange files are refused in one line."""
 
+import hashlib
+import json
+import sqlite3
 import zipfile
+from contextlib import closing
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +15,7 @@ from tests.dashboards.test_pages_and_mail import hear
 from tests.e2e.test_commands import vigie
 from vigie import backup, companies, db
 from vigie.db import migrate
-from vigie.db.tables import company, metadata
+from vigie.db.tables import company, metadata, token
 from vigie.errors import InvalidInputError
 
 
@@ -92,6 +96,32 @@ def test_a_file_that_is_no_backup_is_refused(lived, tmp_path, damage):
     with pytest.raises(InvalidInputError):
         backup.restore(lived.engine, None, path, replace=True)
     assert tables(lived.engine) == before
+
+
+@pytest.mark.parametrize("kind", ["session", "link"])
+def test_a_way_in_that_somebody_wrote_into_a_backup_is_not_restored(lived, tmp_path, kind):
+    path = tmp_path / "b.zip"
+    backup.write(lived.engine, None, path)
+    planted = {"hash": hashlib.sha256(b"x").hexdigest(), "kind": kind, "name": "x", "role": "admin", "created_at": 0}
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / "planted.zip", "w") as target:
+        for name in source.namelist():
+            body = source.read(name)
+            target.writestr(name, body + json.dumps(planted).encode() + b"\n" if "/token." in name else body)
+    backup.restore(lived.engine, None, tmp_path / "planted.zip", replace=True)
+    with db.reading(lived.engine) as connection:
+        assert set(connection.scalars(select(token.c.kind))).isdisjoint({"session", "link"})
+
+
+def test_a_log_with_a_trigger_is_no_log_of_ours(lived, tmp_path):
+    log = tmp_path / "log.db"
+    with closing(sqlite3.connect(log)) as connection:
+        connection.execute("CREATE TABLE record (topic)")
+        connection.execute("CREATE TRIGGER t AFTER INSERT ON record BEGIN DELETE FROM record; END")
+        connection.commit()
+    path = tmp_path / "b.zip"
+    backup.write(lived.engine, log, path)
+    with pytest.raises(InvalidInputError, match="triggers"):
+        backup.restore(lived.engine, tmp_path / "other.db", path, replace=True)
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ def test_each_service_runs_with_its_command_and_environment(services, kafka, pos
         given |= {"VIGIE_DATABASE_URL": database, "VIGIE_LOG_URL": log, "VIGIE_BASE_URL": f"http://127.0.0.1:{port}"}
         given |= {
             "VIGIE_SECRET_KEY": "0123456789abcdefghijklmnopqrstuv",
+            "VIGIE_TRUSTED_PROXIES": "127.0.0.1",
             "VIGIE_SMTP_URL": "",
             "VIGIE_MAIL_FROM": "",
             "VIGIE_DATA_DIR": str(tmp_path),

@@ -10,7 +10,9 @@ import pytest
 
 from dashboards import letters
 from vigie import access, backup, companies, db, people, private_files
+from vigie.cli import roles
 from vigie.cli.house import escape_controls
+from vigie.settings import Settings
 
 
 def mode(path):
@@ -91,3 +93,13 @@ def test_log_lines_hold_no_control_characters(text):
     event = escape_controls(None, "info", {"event": "x", "error": ValueError(text), "count": 3, "ok": None})
     assert event["error"].isprintable()
     assert (event["count"], event["ok"]) == (3, None)
+
+
+def test_the_lock_of_the_folder_is_not_taken_through_a_link(tmp_path):
+    victim, data = tmp_path / "victim", tmp_path / "data"
+    victim.write_text("mine")
+    data.mkdir()
+    (data / "up.lock").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic"), roles.only_one(Settings(data_dir=data)):
+        pass
+    assert victim.read_text() == "mine"

@@ -34,7 +34,17 @@ def test_what_earlier_releases_encrypted_is_still_decrypted():
         Fernet(base64.urlsafe_b64encode(key)).decrypt(renewed)
 
 
-@pytest.mark.parametrize("weak", ["x", "changeme", "a" * 64, "abcabcabcabcabcabcabcabcabcabcabcabc"])
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "x",
+        "changeme",
+        "a" * 64,
+        "abcabcabcabcabcabcabcabcabcabcabcabc",
+        "password12345678password12345678pass",
+        "0123456789" * 4,
+    ],
+)
 def test_a_secret_key_that_can_be_guessed_is_refused(monkeypatch, weak):
     monkeypatch.setenv("VIGIE_SECRET_KEY", weak)
     with pytest.raises(SettingsError, match="openssl rand"):

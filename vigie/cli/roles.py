@@ -1,6 +1,7 @@
 """The roles, all together or one by one, and the demonstration."""
 
 import fcntl
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -117,7 +118,9 @@ def health(role: str) -> None:
 def only_one(settings: "Settings") -> Iterator[None]:
     """Hold the lock of the data folder; say so when another `vigie up` holds it already."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.data_dir / "up.lock").open("w") as file:
+    # Never through a link: it would empty somebody else's file.
+    descriptor = os.open(settings.data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -49,6 +49,8 @@ class KafkaLog:
 
     def __init__(self, url: str, *, retention: timedelta) -> None:
         parts = urlsplit(url)
+        if "@" in parts.netloc:
+            raise SettingsError("VIGIE_LOG_URL: the account belongs to its options sasl_plain_username and _password")
         options = dict(parse_qsl(parts.query))
         replication = _parse_replication(options.pop("replication", "-1"))
         self._names = _Names(options.pop("prefix", ""))
