@@ -20,6 +20,15 @@ def process_name() -> str:
     return f"{socket.gethostname()[:100]}:{os.getpid()}"
 
 
+def client_name(role: str) -> str:
+    """Return how a process of that role names itself to PostgreSQL and Kafka: `vigie-analyse-HOST-PID`.
+
+    At most 63 characters, as PostgreSQL cuts what is longer (NAMEDATALEN).
+    """
+    host = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in socket.gethostname())
+    return f"vigie-{role}-{host[:30]}-{os.getpid()}"
+
+
 def beat(connection: Connection, role: str, **facts: Any) -> None:
     """Say that this process does `role`, and how it goes."""
     moment = db.present(connection)

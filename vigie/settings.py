@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         None, description="host:port on which a role without pages answers /metrics and /health"
     )
     rate_limit: int = Field(12_000, ge=1, description="requests of the API a minute, for each key and process")
+    database_pool: int = Field(
+        9, ge=2, le=200, description="connections to PostgreSQL that a process may hold: ten processes need 90"
+    )
     parsers: int = Field(1, ge=1, le=16, description="child processes that parse mails, pages and files")
     sentiment_engine: str = Field(
         "learned",

@@ -44,10 +44,12 @@ class House:
 
 
 @contextmanager
-def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
-    """The house, its doors open. What is embedded is made here, as there is nobody else to do so; servers wait for
-    `vigie migrate`."""
-    from vigie import db, moving, private_files, settings
+def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) -> Iterator[House]:
+    """Settings, database and log, opened; what is embedded is made here, as nobody else does so.
+
+    `role` names this process to PostgreSQL (`application_name`), to Kafka (`client_id`) and in traces.
+    """
+    from vigie import db, heartbeat, moving, private_files, settings
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
     from vigie.log import open_log
@@ -61,7 +63,9 @@ def opened(*, migrated: bool = True, **overrides: Any) -> Iterator[House]:
         )
     if private_files.tighten(given.data_dir):
         tell(f"{given.data_dir} could be read by other users: it is private now")
-    house = House(given, db.connect(given.database), open_log(given))
+    client_name = heartbeat.client_name(role)
+    engine = db.connect(given.database, pool_size=given.database_pool, application_name=client_name)
+    house = House(given, engine, open_log(given, client_id=client_name))
     try:
         if given.database_url is None:
             migrate(house.engine)

@@ -35,7 +35,7 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from vigie.cli.supervisor import Supervisor
     from vigie.db.migrate import migrate
 
-    with opened(migrated=False, **address(host, port)) as house, only_one(house.settings):
+    with opened(migrated=False, role="up", **address(host, port)) as house, only_one(house.settings):
         supervisor = Supervisor(house, host, port)
         migrate(house.engine)
         until_signal(supervisor.stop)
@@ -65,7 +65,7 @@ def ingest(
     """Collect: poll the sources that are due. Run as many as needed."""
     from vigie.cli import work
 
-    with opened(migrated=False) as house:
+    with opened(migrated=False, role="ingest") as house:
         stop = _started(house)
         work.ingest(house, stop, once=once, every=every)
 
@@ -74,7 +74,7 @@ def analyse(once: Once = False) -> None:
     """Understand: read what was collected. Run as many as needed."""
     from vigie.cli import work
 
-    with opened(migrated=False) as house:
+    with opened(migrated=False, role="analyse") as house:
         stop = _started(house)
         work.analyse(house, stop, once=once)
 
@@ -83,7 +83,7 @@ def deliver(once: Once = False) -> None:
     """Send: webhooks and mails that are due. Run as many as needed."""
     from vigie.cli import work
 
-    with opened(migrated=False) as house:
+    with opened(migrated=False, role="deliver") as house:
         stop = _started(house)
         work.deliver(house, stop, once=once)
 
@@ -92,7 +92,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Show: the pages and the API. Prints a one-time link to open the pages."""
     from vigie.cli import work
 
-    with opened(migrated=False, **address(host, port)) as house, work.listen(host, port) as listening:
+    with opened(migrated=False, role="serve", **address(host, port)) as house, work.listen(host, port) as listening:
         stop = _started(house, metrics=False)
         say(opening_hint(house))
         work.serve_on(house, stop, listening)

@@ -47,25 +47,30 @@ _PGBOUNCER_FAULTS = {
 T = TypeVar("T")
 
 
-def connect(url: str) -> Engine:
-    """An engine for `url`; nothing is opened yet."""
+def connect(url: str, *, pool_size: int = 9, application_name: str = "vigie") -> Engine:
+    """An engine for `url`; nothing is opened yet.
+
+    PostgreSQL gets at most `pool_size` connections at once, each named `application_name` in pg_stat_activity.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
-    return _postgresql(make_url(url))
+    return _postgresql(make_url(url), pool_size, application_name)
 
 
-def _postgresql(url: URL) -> Engine:
-    """Return an engine that keeps the `options` of the address beside ours."""
+def _postgresql(url: URL, pool_size: int, application_name: str) -> Engine:
+    """Return an engine that keeps the `options` and the `application_name` of the address."""
     given = url.query.get("options", "")
     given_options = " ".join(given) if isinstance(given, tuple) else given
     options = f"{given_options} -c statement_timeout=30000 -c timezone=UTC".strip()
+    name = {} if "application_name" in url.query else {"application_name": application_name}
     return create_engine(
         url.difference_update_query(["options"]),
-        pool_size=10,
-        pool_timeout=1,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=2,
         pool_pre_ping=True,
         hide_parameters=True,  # what customers wrote does not belong in a log
-        connect_args={"connect_timeout": 2, "options": options},
+        connect_args={"connect_timeout": 2, "options": options, **name},
     )
 
 

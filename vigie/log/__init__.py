@@ -164,8 +164,8 @@ class EventLog(Protocol):
     def close(self) -> None: ...
 
 
-def open_log(settings: Settings) -> EventLog:
-    """The log that the settings name."""
+def open_log(settings: Settings, *, client_id: str = "vigie") -> EventLog:
+    """The log that the settings name; `client_id` names this process to Kafka."""
     scheme = settings.log.partition(":")[0]
     if scheme == "sqlite":
         from vigie.log.sqlite import SqliteLog
@@ -174,7 +174,7 @@ def open_log(settings: Settings) -> EventLog:
     if scheme == "kafka":
         from vigie.log.kafka import KafkaLog
 
-        return KafkaLog(settings.log, retention=settings.log_retention)
+        return KafkaLog(settings.log, retention=settings.log_retention, client_id=client_id)
     raise SettingsError(f"VIGIE_LOG_URL: unknown scheme {scheme}://")
 
 

@@ -47,7 +47,7 @@ class KafkaLog:
     say); and `prefix`, put before the names of topics and groups where several installations share one cluster.
     """
 
-    def __init__(self, url: str, *, retention: timedelta) -> None:
+    def __init__(self, url: str, *, retention: timedelta, client_id: str = "vigie") -> None:
         parts = urlsplit(url)
         if "@" in parts.netloc:
             raise SettingsError("VIGIE_LOG_URL: the account belongs to its options sasl_plain_username and _password")
@@ -62,7 +62,7 @@ class KafkaLog:
             "bootstrap_timeout_ms": _ANSWER_MS,
             "request_timeout_ms": _ANSWER_MS,
             "reconnect_backoff_max_ms": 2_000,
-            "client_id": "vigie",
+            "client_id": client_id,
             "proxy_url": _ClosingSocket.URL,
             **options,
         }
