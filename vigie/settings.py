@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         None, description="host:port on which a role without pages answers /metrics and /health"
     )
     rate_limit: int = Field(12_000, ge=1, description="requests of the API a minute, for each key and process")
+    log_level: str = Field(
+        "info", pattern=r"^(debug|info|warning|error)$", description="the least level of log lines that are written"
+    )
+    log_format: str = Field("logfmt", pattern=r"^(logfmt|json)$", description="how a log line is written")
     database_pool: int = Field(
         9, ge=2, le=200, description="connections to PostgreSQL that a process may hold: ten processes need 90"
     )

@@ -158,7 +158,7 @@ def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str 
             raise
         except Exception as error:  # a stranger's mail: it is skipped, and stays in the mailbox
             unreadable += 1
-            logger.warning("mail_unreadable", uid=uid, error=f"{type(error).__name__}: {error}"[:200])
+            logger.warning("mail_unreadable", uid=uid, error=type(error).__name__)
         last = uid
     has_more = bool(waiting) and last < waiting[-1]
     return Poll(tuple(reviews), {"validity": validity, "uid": last}, more=has_more, unreadable=unreadable)

@@ -232,7 +232,9 @@ def test_the_requirements_are_pinned_and_name_no_registry():
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_log_line_that_cannot_be_written_ends_nobody():
-    code = "from vigie.cli.house import quiet; import structlog; quiet(); structlog.get_logger().error('lost'); print('on')"
+    code = (
+        "from vigie import logs; import structlog; logs.configure(); structlog.get_logger().error('lost'); print('on')"
+    )
     with open("/dev/full", "w") as full:
         ran = subprocess.run([sys.executable, "-c", code], stderr=full, stdout=subprocess.PIPE, text=True)
     assert (ran.stdout, ran.returncode) == ("on\n", 0)

@@ -11,7 +11,7 @@ import pytest
 from dashboards import letters
 from vigie import access, backup, companies, db, people, private_files
 from vigie.cli import roles
-from vigie.cli.house import escape_controls
+from vigie.logs import escape_controls
 from vigie.settings import Settings
 
 

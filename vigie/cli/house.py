@@ -1,11 +1,10 @@
 """What every command works with: the settings, the database, the log, opened once and closed at the end."""
 
-import re
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     from ingest.collect import Intake
     from vigie.log import EventLog
     from vigie.settings import Settings
-
-
-# Line breaks are left to the renderer, which escapes them; bidirectional marks reorder what is read.
-_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(slots=True)
@@ -49,13 +44,13 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
 
     `role` names this process to PostgreSQL (`application_name`), to Kafka (`client_id`) and in traces.
     """
-    from vigie import db, heartbeat, moving, private_files, settings
+    from vigie import db, heartbeat, logs, moving, private_files, settings
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
     from vigie.log import open_log
 
-    quiet()
     given = settings.load(**overrides)
+    logs.configure(given.log_level, given.log_format)
     if given.database_url is None and moving.has_moved(given.data_dir):
         raise SettingsError(
             "the data has moved to another database: set VIGIE_DATABASE_URL and VIGIE_LOG_URL as they were given to "
@@ -90,47 +85,6 @@ def _with_served_address(house: House) -> "Settings":
         if address := heartbeat.served_address(connection):
             return house.settings.model_copy(update={"base_url": address})
     return house.settings
-
-
-def quiet() -> None:
-    """Logs go to standard error, one line each, and leave the libraries' chatter out."""
-    import logging
-
-    import structlog
-
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            escape_controls,
-            structlog.processors.LogfmtRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lines())),
-    )
-
-
-def escape_controls(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Escape control characters, so that what a stranger wrote moves no cursor of whoever reads the log."""
-    for name, value in event.items():
-        if not isinstance(value, int | float | None):
-            event[name] = _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
-    return event
-
-
-class _Lines:
-    """Standard error. A line that cannot be written (its disk is full, its reader left) is lost, and ends nobody."""
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            sys.stderr.flush()
 
 
 def say(text: str) -> None:
