@@ -131,8 +131,8 @@ def read_fields(read: Reading, typed_wish: str | None = None) -> Row:
     }
 
 
-def store(connection: Connection, rows: Sequence[Row]) -> None:
-    """Store what is new or newer, with all that follows from it."""
+def store(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Store what is new or newer, with all that follows from it; return those rows."""
     stored = _locked(connection, {row["id"] for row in rows})
     judged = _judgements(connection, {row["id"] for row in rows})
     layouts = _layouts(connection, rows)
@@ -155,6 +155,7 @@ def store(connection: Connection, rows: Sequence[Row]) -> None:
     write_rollups(connection, delta)
     alert_store.raise_for(connection, list(new.values()))
     _look_again(connection, [*new.values(), *changed.values()])
+    return [*new.values(), *changed.values()]
 
 
 def reread(connection: Connection, readings: Mapping[str, Row], *, into: Table = rollup) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import chain, islice
@@ -14,7 +15,7 @@ from analysis import alert_store, alerts, forgetting, homonyms, queries, reading
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.themes import SHIPPED, Vocabulary, trade_of
-from vigie import clock, db, due
+from vigie import clock, db, due, metrics
 from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
 from vigie.errors import UndecodableError
@@ -44,12 +45,15 @@ class Analysis:
         self._vocabulary = vocabulary
         self._companies: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Taught] = {}
+        self._source_kinds: dict[str, str] = {}
 
     def prepare(self, records: Sequence[Record]) -> list[Prepared]:
         events = [_decoded(record) for record in records]
         collected = [event for event in events if isinstance(event, MentionsCollected)]
         self._learn(collected)
+        self._source_kinds = {event.source.id: event.source.kind for event in collected}
         collected = [event for event in collected if event.company_id in self._companies]
+        metrics.add_by_kind(metrics.mentions_read, _count_read(collected))
         readings = iter(self._read(collected))
         prepared = [
             event if isinstance(event, Prepared) else self._prepared(record, event, readings)
@@ -59,7 +63,7 @@ class Analysis:
             logger.warning("mentions_dropped", mentions=dropped, why="their company was removed or never existed")
         return prepared
 
-    def apply(self, connection: Connection, works: Sequence[list[store.Row]]) -> None:
+    def apply(self, connection: Connection, works: Sequence[list[store.Row]]) -> Mapping[str, int]:
         work = list(chain.from_iterable(works))
         present = set(
             connection.scalars(select(company.c.id).where(company.c.id.in_({row["company_id"] for row in work})))
@@ -69,7 +73,8 @@ class Analysis:
         for row in rows if forgotten else ():
             if forgetting.must_go(row, forgotten.get(row["company_id"], ()), self._key):
                 row |= forgetting.erased(row)
-        store.store(connection, rows)
+        stored = store.store(connection, rows)
+        return Counter(self._source_kinds.get(row["source_id"], "unknown") for row in stored)
 
     def _prepared(self, record: Record, event: MentionsCollected, readings: Iterator[Reading]) -> Prepared:
         firm = self._companies.get(event.company_id)
@@ -115,6 +120,14 @@ class Analysis:
         ]
 
 
+def _count_read(events: Sequence[MentionsCollected]) -> Counter[str]:
+    """Return how many mentions the events carry, by source kind."""
+    counts: Counter[str] = Counter()
+    for event in events:
+        counts[event.source.kind] += len(event.mentions)
+    return counts
+
+
 def _decoded(record: Record) -> MentionsCollected | Prepared:
     """What was collected; or what a record that cannot be read comes to."""
     try:
@@ -133,7 +146,7 @@ def _dead_parts(record: Record, event: MentionsCollected) -> list[DeadLetter]:
     for part, unusable in enumerate(event.unusable, start=1):
         whole = envelope(event)
         whole["data"] = {**event.data(), "mentions": [unusable.data]}
-        dead.append(DeadLetter(record, unusable.reason, _json(whole), part))
+        dead.append(DeadLetter(record, unusable.reason, _json(whole), part, event.source.kind))
     return dead
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from vigie import clock, db, ids, pseudonyms
+from vigie import clock, db, ids, metrics, pseudonyms
 from vigie.events import CONTENT_TYPE, MOST_MENTIONS, Mention, MentionsCollected, Notify, Origin, encode
 from vigie.log import MENTIONS, WEIGHT_HEADER, EventLog, Message
 
@@ -39,7 +39,10 @@ class Intake:
         with db.reading(self._engine) as connection:
             masking = pseudonyms.wanted(connection, {one.company_id for one in parcels})
         shown = [self._masked(one) if one.company_id in masking else one for one in parcels]
-        self._log.append(MENTIONS, [message for one in shown for message in messages(*one)])
+        with metrics.timed(metrics.append_seconds):
+            self._log.append(MENTIONS, [message for one in shown for message in messages(*one)])
+        for parcel in parcels:
+            metrics.add_by_kind(metrics.mentions_collected, {parcel.source.kind: len(parcel.mentions)})
 
     def _masked(self, parcel: Parcel) -> Parcel:
         masked = [pseudonyms.masked(self._key, parcel.company_id, one) for one in parcel.mentions]

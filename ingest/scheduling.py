@@ -24,7 +24,7 @@ from ingest.polite import BusyError
 from ingest.shares import CompanyShares
 from ingest.source import Poll
 from ingest.sources import KINDS
-from vigie import audit, clock, counters, db, due
+from vigie import audit, clock, counters, db, due, metrics
 from vigie.db.tables import source
 from vigie.errors import SourceError, UnavailableError, VigieError
 from vigie.events import Mention
@@ -158,6 +158,12 @@ class Collector:
 
     def _poll(self, job: Job) -> Outcome:
         """Runs in a thread of its own, writes nothing, never raises: the polls beside this one go on."""
+        begun = time.monotonic()
+        outcome = self._ask(job)
+        _note_poll(outcome, time.monotonic() - begun)
+        return outcome
+
+    def _ask(self, job: Job) -> Outcome:
         row = job.row
         try:
             options = sources_store.options(row, self._vault)
@@ -173,7 +179,8 @@ class Collector:
             return _failed(job, SourceError(str(error)))
         except Exception as error:  # a connector's mistake is that source's failure, not the worker's end
             logger.exception("connector_failed", source=row["id"], kind=row["kind"])
-            return _failed(job, SourceError(f"Vigie could not read it ({type(error).__name__}: {error})"[:500]))
+            failure = SourceError(f"Vigie could not read it ({type(error).__name__}: {error})"[:500])
+            return _failed(job, failure, logged=f"Vigie could not read it ({type(error).__name__})")
 
     def _settle(self, outcomes: Sequence[Outcome]) -> None:
         """The log first, then the cursors; what an outage leaves undone is due again when its lease ends."""
@@ -242,9 +249,25 @@ def _succeeded(job: Job, poll: Poll) -> Outcome:
     return Outcome(job, clock.now() + pause, values, new, poll)
 
 
-def _failed(job: Job, error: SourceError) -> Outcome:
+def _note_poll(outcome: Outcome, seconds: float) -> None:
+    """Count a poll, and log one that succeeded. One put off has asked nobody yet."""
+    row = outcome.job.row
+    result = "put_off" if not outcome.values else "ok" if outcome.poll else "failed"
+    metrics.polls.labels(row["kind"], result).inc()
+    if result == "put_off":
+        return
+    metrics.poll_seconds.labels(row["kind"]).observe(seconds)
+    if outcome.poll:
+        facts = {"source": row["id"], "company": row["company_id"], "kind": row["kind"]}
+        counts = {"items": len(outcome.poll.found), "mentions": len(outcome.mentions)}
+        logger.info("polled", **facts, **counts, seconds=round(seconds, 3))
+
+
+def _failed(job: Job, error: SourceError, *, logged: str | None = None) -> Outcome:
+    """`logged` is what the log gets, where the error may quote what was read."""
     row, moment = job.row, clock.now()
-    logger.info("source_failed", source=row["id"], kind=row["kind"], error=str(error))
+    facts = {"source": row["id"], "company": row["company_id"], "kind": row["kind"]}
+    logger.info("source_failed", **facts, failures=row["failures"] + 1, error=logged or str(error))
     failures = row["failures"] + 1
     shortest, _ = KINDS[row["kind"]].rhythm
     pause = min(shortest * 2 ** min(failures - 1, 10), _MOST_BACK_OFF) * random.uniform(0.9, 1.1)  # noqa: S311

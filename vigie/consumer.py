@@ -5,7 +5,7 @@ A record that cannot be processed becomes a dead letter. During an outage nothin
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection, Engine
 
-from vigie import clock, counters, db, ids, outbox, positions
+from vigie import clock, counters, db, ids, metrics, outbox, positions
 from vigie.db.tables import dead_letter
 from vigie.errors import RepeatedFailureError, UnavailableError
 from vigie.log import DEAD, Batch, Partition, Record, Subscription
+from vigie.outages import Outage
 
 logger = structlog.get_logger(__name__)
 
@@ -27,12 +28,16 @@ BACK_OFF_SECONDS = (0.1, 0.5, 2.0, 5.0)  # the last one from there on
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record, or part of one, that cannot be processed; `part` tells the parts of a record apart."""
+    """A record, or part of one, that cannot be processed; `part` tells the parts of a record apart.
+
+    `source_kind` is that of its mentions, where it could be read.
+    """
 
     record: Record
     reason: str
     value: bytes | None
     part: int = 0
+    source_kind: str = "unknown"
 
 
 @dataclass(slots=True)
@@ -55,8 +60,11 @@ class Handler(Protocol):
         Everything that takes time happens here, outside any transaction. Called again after a failure.
         """
 
-    def apply(self, connection: Connection, works: Sequence[Any]) -> None:
-        """Store the work of some records. The database's write lock is held, so nothing here computes or waits."""
+    def apply(self, connection: Connection, works: Sequence[Any]) -> Mapping[str, int] | None:
+        """Store the work of some records; return how many mentions were stored, by source kind.
+
+        The database's write lock is held, so nothing here computes or waits.
+        """
 
 
 Handled = tuple[Batch, list[Prepared]]
@@ -113,7 +121,7 @@ class Consumer:
         self._engine = engine
         self._handler = handler
         self._sleep = sleep
-        self._outages = 0
+        self._outage = Outage(handler.group)
         self._streak = FailureStreak()
 
     def run_once(self, limit: int = MAX_MENTIONS, timeout: float = 1.0) -> int:
@@ -122,12 +130,10 @@ class Consumer:
             batches = self._subscription.poll(limit, timeout)
             handled = self._handle_all(batches)
         except UnavailableError as error:
-            wait = BACK_OFF_SECONDS[min(self._outages, len(BACK_OFF_SECONDS) - 1)]
-            self._outages += 1
-            logger.warning("outage", error=str(error), wait=wait)
-            self._sleep(wait)
+            failures = self._outage.note(error)
+            self._sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
             return 0
-        self._outages = 0
+        self._outage.end()
         return handled
 
     def _handle_all(self, batches: Sequence[Batch]) -> int:
@@ -162,7 +168,8 @@ class Consumer:
 
     def _prepare(self, batches: Sequence[Batch]) -> list[Handled]:
         records = [record for batch in batches for record in batch.records]
-        prepared = iter(self._handler.prepare(records))
+        with metrics.timed(metrics.prepare_seconds):
+            prepared = iter(self._handler.prepare(records))
         return [(batch, list(islice(prepared, len(batch.records)))) for batch in batches]
 
     def _isolate_failure(self, batches: Sequence[Batch], error: Exception) -> set[Partition]:
@@ -179,9 +186,13 @@ class Consumer:
         return self._store([(batch, [Prepared(dead=[letter])])])
 
     def _store(self, handled: Sequence[Handled]) -> set[Partition]:
-        return db.retrying(self._engine, lambda connection: self._write(connection, handled))
+        with metrics.timed(metrics.store_seconds):
+            stale, stored = db.retrying(self._engine, lambda connection: self._write(connection, handled))
+        metrics.add_by_kind(metrics.mentions_stored, stored)
+        _note_stored([(batch, prepared) for batch, prepared in handled if batch.source not in stale])
+        return stale
 
-    def _write(self, connection: Connection, handled: Sequence[Handled]) -> set[Partition]:
+    def _write(self, connection: Connection, handled: Sequence[Handled]) -> tuple[set[Partition], Mapping[str, int]]:
         stale: set[Partition] = set()
         works = []
         dead_rows = []
@@ -196,12 +207,22 @@ class Consumer:
                     works.append(outcome.work)
                 dead_rows += [_dead_row(batch, letter) for letter in outcome.dead]
                 dropped += outcome.dropped
-        if works:
-            self._handler.apply(connection, works)
+        stored = self._handler.apply(connection, works) if works else None
         db.upsert(connection, dead_letter, dead_rows)
         outbox.enqueue(connection, [_announcement(row) for row in dead_rows])
         counters.add(connection, counters.DROPPED_MENTIONS, dropped)
-        return stale
+        return stale, stored or {}
+
+
+def _note_stored(handled: Sequence[Handled]) -> None:
+    """Log the batches that were stored, and log and count their dead letters. A reason may quote a customer, so it is
+    not logged."""
+    for batch, prepared in handled:
+        place = {"topic": batch.source.topic, "partition": batch.source.number}
+        logger.debug("batch_stored", start=batch.start, stop=batch.stop, records=len(batch.records), **place)
+        for letter in (letter for outcome in prepared for letter in outcome.dead):
+            metrics.dead_letters.labels(metrics.bounded_kind(letter.source_kind)).inc()
+            logger.warning("dead_letter", id=_dead_id(batch, letter), offset=letter.record.offset, **place)
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -222,11 +243,15 @@ def _split(batch: Batch) -> Iterator[Batch]:
         start = stop
 
 
+def _dead_id(batch: Batch, letter: DeadLetter) -> str:
+    return ids.derived("dead", *batch.source, letter.record.offset, letter.part)
+
+
 def _dead_row(batch: Batch, letter: DeadLetter) -> dict[str, Any]:
     record = letter.record
     headers = [[name, value.decode("latin-1")] for name, value in record.headers]
     return {
-        "id": ids.derived("dead", *batch.source, record.offset, letter.part),
+        "id": _dead_id(batch, letter),
         "topic": batch.source.topic,
         "partition": batch.source.number,
         "offset": record.offset,

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 
-from vigie import clock, db, due, ids
+from vigie import clock, db, due, ids, metrics
 from vigie.db.tables import attempt, outbox, quotation, webhook
 from vigie.errors import VigieError
 
@@ -29,6 +29,7 @@ BODY_KEPT, ROW_KEPT = timedelta(days=30), timedelta(days=365)
 RECENT = timedelta(days=7)  # for so long a failed delivery is counted by the metrics and told by `vigie doctor`
 # Standard Webhooks' own example of a schedule, three days in all.
 _SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds
+_QUOTED_ANSWER = "JSON-RPC:"  # begins an error that quotes the receiver's answer
 _DUE = select(outbox.c.id).where(outbox.c.state == "waiting", outbox.c.due_at <= db.now()).limit(1)
 _WAITS_AFTER_FAILURE = (outbox.c.state == "waiting") & outbox.c.error.is_not(None)
 _CAN_BE_RESENT = (outbox.c.state == "failed") & (outbox.c.body != b"")
@@ -116,7 +117,7 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
 def empty(connection: Connection, delivery_ids: Collection[str]) -> None:
     """Remove what these deliveries held and what the far ends answered; their ids, times and results stay."""
     held = attempt.c.delivery_id.in_(delivery_ids)
-    echoed = "%JSON-RPC:%"  # an error that quotes the answer
+    echoed = f"%{_QUOTED_ANSWER}%"
     connection.execute(update(attempt).where(held).values(answer=None))
     connection.execute(update(attempt).where(held, attempt.c.error.like(echoed)).values(error="refused"))
     connection.execute(
@@ -290,16 +291,38 @@ def _send(engine: Engine, sender: Sender, one: Delivery) -> bool:
     body = _body_now(engine, one)
     if not body and one.body:
         return True
+    begun = time.monotonic()
     try:
         sender.send(replace(one, body=body))
     except Exception as error:  # a sender's own mistake must not stop the deliveries behind it
         permanent = isinstance(error, VigieError) and error.permanent
-        logger.warning("delivery_failed", id=one.id, kind=one.kind, attempts=one.attempts, error=str(error))
         retry_at = None if permanent else _retry_at(one.attempts, getattr(error, "retry_after", None))
+        _note_attempt(one, begun, error, retry_at)
         settle(engine, one, error=str(error) or type(error).__name__, retry_at=retry_at)
         return False
+    _note_attempt(one, begun)
     settle(engine, one)
     return True
+
+
+def _note_attempt(
+    one: Delivery, begun: float, error: Exception | None = None, retry_at: datetime | None = None
+) -> None:
+    """Log and count an attempt. The address of a mail is a person's, and what a receiver answers may quote a customer:
+    neither is logged."""
+    seconds = time.monotonic() - begun
+    facts: dict[str, Any] = {"id": one.id, "kind": one.kind, "company": one.company_id, "attempts": one.attempts}
+    if one.kind != MAIL:
+        facts["to"] = one.address
+    if error is None:
+        result = "sent"
+        logger.info("delivered", **facts, seconds=round(seconds, 3))
+    else:
+        result = "retry" if retry_at else "failed"
+        said = str(error).partition(_QUOTED_ANSWER)[0] or _QUOTED_ANSWER
+        logger.warning("delivery_failed", **facts, seconds=round(seconds, 3), retry_at=retry_at, error=said)
+    metrics.deliveries.labels(one.kind, result).inc()
+    metrics.delivery_seconds.labels(one.kind).observe(seconds)
 
 
 def _body_now(engine: Engine, claimed: Delivery) -> bytes:

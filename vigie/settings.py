@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         check_strength(secret, str(path))
         return secret
 
+    def servers(self) -> dict[str, str]:
+        """Return the addresses of database, log and mail server, without accounts, passwords and options."""
+        addresses = {"database": self.database, "log": self.log, "mail": self.smtp_url or str(self.outbox_dir)}
+        return {name: _without_account(url) for name, url in addresses.items()}
+
     def described(self) -> dict[str, tuple[str, str]]:
         """Each setting's variable with its value, secrets hidden, and its meaning."""
         return {
@@ -222,6 +227,11 @@ def _hidden(name: str, value: object) -> str:
         return HIDDEN
     text = ",".join(value) if isinstance(value, tuple) else str(value)
     return _hide_credentials(text) if name.endswith("_url") else text
+
+
+def _without_account(url: str) -> str:
+    scheme, mark, rest = url.partition("?")[0].partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def _hide_credentials(url: str) -> str:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from api.errors import UnauthenticatedError
 from api.services import Given
 from vigie import access, db, health
+from vigie.metrics import render
 
 router = APIRouter(tags=["operations"])
 
@@ -34,7 +35,7 @@ def metrics(request: Request, given: Given) -> Response:
     """For Prometheus, on this machine or with a key of the whole installation."""
     if not _may_see_detail(request, given):
         raise UnauthenticatedError("send a key: Authorization: Bearer vigie_…")
-    body, content_type = health.metrics(given.engine, given.log)
+    body, content_type = render(given.figures.registry)
     return Response(body, media_type=content_type)
 
 

@@ -1,11 +1,12 @@
 """The API over HTTP: keys, tenants, problems, pages, push."""
 
-import json
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, update
 from starlette.testclient import TestClient
 
 from ingest import sources_store
@@ -13,8 +14,10 @@ from ingest.source import Aggregate
 from tests.pipeline import analyse, is_exact
 from vigie import access, companies, db
 from vigie.cli import work
+from vigie.db.tables import consumer_offset
 from vigie.errors import UnavailableError
-from vigie.log import MENTIONS
+from vigie.installation import Figures
+from vigie.log import MENTIONS, Message
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -217,22 +220,57 @@ def test_a_bug_tells_nothing_of_us(app, house, firm, monkeypatch):
     assert "division" not in answer.text
 
 
-def test_health_readiness_and_metrics(client, house, firm):
+def test_health_readiness_and_metrics(app, client, house, firm):
     # the client's key is of the whole installation
     assert client.get("/health").json() == {"status": "alive"}
     assert client.get("/ready").json()["ready"] is True
     push(client, firm, GOOD)
-    metrics = client.get("/metrics").text
-    assert "vigie_log_lag 1.0" in metrics
+    assert read_lag(app, client, house) == 1
     analyse(house)
-    metrics = client.get("/metrics").text
-    assert "vigie_log_lag 0.0" in metrics
-    assert "vigie_mentions 1.0" in metrics
-    board = json.loads((ROOT / "deploy" / "grafana" / "vigie.json").read_text())
-    asked = {
-        name for panel in board["panels"] for one in panel["targets"] for name in re.findall(r"vigie_\w+", one["expr"])
-    }
-    assert asked == set(re.findall(r"^(vigie_\w+) ", metrics, re.M))
+    assert read_lag(app, client, house) == 0
+
+
+def read_lag(app, client, house):
+    """Take a sample, and return the lag over all partitions that a scrape shows."""
+    app.state.services.figures.sample(house.engine, house.log)
+    values = re.findall(r"^vigie_installation_log_lag{.*} (.+)$", client.get("/metrics").text, re.M)
+    assert len(values) == 8
+    return sum(map(float, values))
+
+
+def test_a_scrape_asks_neither_database_nor_log(app, client, house, monkeypatch):
+    client.headers.pop("authorization")  # a key is looked up in the database
+    monkeypatch.setattr(type(house.log), "ends", lambda *arguments: pytest.fail("the log was asked"))
+    local = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 1))
+    local.get("/metrics")
+    statements = []
+    event.listen(house.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    assert local.get("/metrics").status_code == 200
+    assert statements == []
+
+
+def test_the_lag_is_unknown_where_the_log_is_another_one_or_does_not_answer(house):
+    house.log.append(MENTIONS, [Message("co", b"{}")])
+    analyse(house)
+    figures = Figures()
+    beyond = update(consumer_offset).values(next_offset=consumer_offset.c.next_offset + 5)
+    with db.writing(house.engine) as connection:
+        connection.execute(beyond)
+    figures.sample(house.engine, house.log)
+    assert all(math.isnan(value) for value in lag_of(figures))
+    figures = Figures()
+
+    class Away:
+        def ends(self, topic):
+            raise UnavailableError("Kafka does not answer")
+
+    figures.sample(house.engine, Away())
+    assert all(math.isnan(value) for value in lag_of(figures))
+
+
+def lag_of(figures):
+    (family,) = [one for one in figures.registry.collect() if one.name == "vigie_installation_log_lag"]
+    return [sample.value for sample in family.samples]
 
 
 def test_not_ready_says_why(tmp_path, house, monkeypatch):

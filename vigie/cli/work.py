@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import Connection
 
-from vigie import db, health, heartbeat
+from vigie import __version__, db, heartbeat, metrics, outages
 from vigie.cli.house import House
 from vigie.db.migrate import is_current
 from vigie.errors import SettingsError, UnavailableError
@@ -174,8 +174,10 @@ def serve_on(house: House, stop: threading.Event, listening: socket.socket) -> N
 
     from api.limits import SERVER_OPTIONS
 
+    app = make_app(house)
     config = uvicorn.Config(
-        make_app(house),
+        app,
+        log_config=None,
         log_level="warning",
         server_header=False,
         forwarded_allow_ips=",".join(house.settings.trusted_proxies),
@@ -187,11 +189,17 @@ def serve_on(house: House, stop: threading.Event, listening: socket.socket) -> N
     run = _swallow_exit(lambda: server.run(sockets=[listening.dup()]))
     runner = threading.Thread(target=run, name="uvicorn", daemon=True)
     runner.start()
+    _log_start(house, "serve", address=house.settings.base_url)
+    ended = threading.Event()
+    sampling = threading.Thread(target=app.state.services.figures.keep_sampled, args=(house.engine, house.log, ended))
+    sampling.daemon = True
+    sampling.start()
     try:
         while not stop.is_set() and runner.is_alive():
             _beat_quietly(house, "serve", address=house.settings.base_url)
             stop.wait(heartbeat.EVERY.total_seconds())
     finally:
+        ended.set()
         server.should_exit = True
         runner.join(8)
         _end(house, "serve")
@@ -217,7 +225,7 @@ def answer_metrics(house: House, address: str) -> None:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
-                body, kind = health.metrics(house.engine, house.log)
+                body, kind = metrics.render()
             elif self.path == "/health":
                 body, kind = json.dumps({"status": "alive"}).encode(), "application/json"
             else:
@@ -247,16 +255,19 @@ def _loop(
 ) -> None:
     """Take turns until asked to stop; with `once`, until a turn brings nothing and `is_done`. An outage waits."""
     beaten_at = float("-inf")
+    outage = outages.Outage(role)
+    _log_start(house, role)
     while not stop.is_set():
         try:
             if time.monotonic() - beaten_at > heartbeat.EVERY.total_seconds():
                 _beat(house, role)
                 beaten_at = time.monotonic()
             done = turn()
+            outage.end()
             if once and not done and is_done():
                 break
         except UnavailableError as error:
-            logger.warning("outage", role=role, error=str(error))
+            outage.note(error)
             stop.wait(2.0)
             continue
         if not done:
@@ -279,7 +290,15 @@ def _beat_quietly(house: House, role: str, **facts: Any) -> None:
         logger.exception("heartbeat_failed", role=role)
 
 
+def _log_start(house: House, role: str, **facts: Any) -> None:
+    metrics.note_start(role)
+    logger.info(
+        "started", role=role, version=__version__, process=heartbeat.process_name(), **facts, **house.settings.servers()
+    )
+
+
 def _end(house: House, role: str) -> None:
+    logger.info("stopped", role=role, process=heartbeat.process_name())
     with suppress(UnavailableError), db.writing(house.engine) as connection:
         heartbeat.stop(connection, role)
 

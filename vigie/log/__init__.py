@@ -184,6 +184,11 @@ def missing_topics(log: EventLog) -> list[str]:
     return [topic for topic in TOPICS if topic not in present]
 
 
+def show_partitions(partitions: Iterable[Partition]) -> str:
+    """Return partitions as a log line names them: `mentions/0,mentions/3`."""
+    return ",".join(f"{topic}/{number}" for topic, number in sorted(partitions))
+
+
 def take(records: Iterable[Record], limit: int) -> list[Record]:
     """The leading records that carry about `limit` mentions together, one at least; reads no further."""
     taken: list[Record] = []

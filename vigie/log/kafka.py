@@ -23,9 +23,20 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from vigie import clock
+from vigie import clock, metrics
 from vigie.errors import SettingsError, UnavailableError
-from vigie.log import PARTITIONS, Batch, Message, Partition, Positions, Record, TopicFault, kafka_topics, take
+from vigie.log import (
+    PARTITIONS,
+    Batch,
+    Message,
+    Partition,
+    Positions,
+    Record,
+    TopicFault,
+    kafka_topics,
+    show_partitions,
+    take,
+)
 from vigie.log.partition import partition_of
 
 logger = structlog.get_logger(__name__)
@@ -214,10 +225,17 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         self.close()
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        self._revoked |= {self._names.inner(one) for one in revoked}
+        sources = {self._names.inner(one) for one in revoked}
+        self._revoked |= sources
+        if sources:
+            logger.info("partitions_revoked", group=self._group, partitions=show_partitions(sources))
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """`poll` sees to it, as no consumer method may be called here."""
+        sources = [self._names.inner(one) for one in assigned]
+        member = self._consumer._coordinator._generation.member_id
+        logger.info("partitions_assigned", group=self._group, member=member, partitions=show_partitions(sources))
+        metrics.rebalances.labels(self._group).inc()
 
     def on_partitions_lost(self, lost: Iterable[Any]) -> None:
         self.on_partitions_revoked(lost)
@@ -300,6 +318,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
     def _take_up(self) -> None:
         """Start at the stored position wherever a partition is held but not known yet."""
         held = {self._names.inner(one) for one in self._consumer.assignment()}
+        metrics.partitions.labels(self._group).set(len(held))
         for gone in self._next.keys() - held:
             self._drop(gone)
         gained = sorted(held - self._next.keys())

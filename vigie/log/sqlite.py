@@ -19,11 +19,26 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from vigie import clock
+import structlog
+
+from vigie import clock, metrics
 from vigie.errors import UnavailableError
-from vigie.log import PARTITIONS, TOPICS, Batch, Message, Partition, Positions, Record, TopicFault, take
+from vigie.log import (
+    PARTITIONS,
+    TOPICS,
+    Batch,
+    Message,
+    Partition,
+    Positions,
+    Record,
+    TopicFault,
+    show_partitions,
+    take,
+)
 from vigie.log.partition import partition_of
 from vigie.scrub import scrub
+
+logger = structlog.get_logger(__name__)
 
 LEASE = 10.0
 HEARTBEAT = 2.0
@@ -181,6 +196,7 @@ class SqliteSubscription:
         self._id = secrets.token_hex(8)
         self._next: dict[Partition, int] = {}
         self._topic_ids: dict[str, str | None] = {}  # as they were when the positions were taken up
+        self._share_before: set[Partition] = set()
         self._beat_at = float("-inf")
         self._turn = 0
 
@@ -251,6 +267,17 @@ class SqliteSubscription:
         gained = sorted(share - self._next.keys())
         if gained:
             self._next |= self._positions.resume(self._group, gained, self._ends, topic_ids)
+        if share != self._share_before:
+            self._note_share(share)
+
+    def _note_share(self, share: set[Partition]) -> None:
+        facts = {"group": self._group, "member": self._id}
+        if revoked := self._share_before - share:
+            logger.info("partitions_revoked", partitions=show_partitions(revoked), **facts)
+        logger.info("partitions_assigned", partitions=show_partitions(share), **facts)
+        metrics.rebalances.labels(self._group).inc()
+        metrics.partitions.labels(self._group).set(len(share))
+        self._share_before = share
 
     def _read(self, limit: int) -> list[Batch]:
         """What each partition holds next, starting after the one that was served last."""
