@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from analysis import erasure, queries, rules
 from analysis.themes import trade_of
-from vigie import clock, ids, outbox
+from vigie import clock, ids, outbox, traces
 from vigie.db.tables import company, mention, webhook
 from vigie.events import AlertRaised, MentionAnalysed, ReportReady, Told, encode
 
@@ -75,9 +75,8 @@ def delivery(event: Told, hook: Row, due_at: datetime | None = None) -> outbox.D
     shown = _WITHOUT_WORDS[event.TYPE](event.shown) if is_medical(hook["sector"]) else event.shown
     body = encode(type(event)(id=event.id, time=event.time, company_id=event.company_id, shown=shown))
     quoted = set(erasure.quoted_ids(event.shown))
-    return outbox.delivery(
-        outbox.WEBHOOK, event.company_id, hook["id"], event.id, body, due_at=due_at, mention_ids=quoted
-    )
+    headers = traces.headers_for(quoted)
+    return outbox.delivery(outbox.WEBHOOK, event.company_id, hook["id"], event.id, body, headers, due_at, quoted)
 
 
 def body_without_words(body: bytes) -> bytes:

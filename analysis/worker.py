@@ -15,7 +15,7 @@ from analysis import alert_store, alerts, forgetting, homonyms, queries, reading
 from analysis.reading import Reading
 from analysis.relevance import Taught
 from analysis.themes import SHIPPED, Vocabulary, trade_of
-from vigie import clock, db, due, metrics
+from vigie import clock, db, due, metrics, traces
 from vigie.consumer import Consumer, DeadLetter, Prepared
 from vigie.db.tables import company
 from vigie.errors import UndecodableError
@@ -46,11 +46,13 @@ class Analysis:
         self._companies: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Taught] = {}
         self._source_kinds: dict[str, str] = {}
+        self._spans = traces.EventSpans()
 
     def prepare(self, records: Sequence[Record]) -> list[Prepared]:
         events = [_decoded(record) for record in records]
         collected = [event for event in events if isinstance(event, MentionsCollected)]
         self._learn(collected)
+        self._begin_spans(collected)
         self._source_kinds = {event.source.id: event.source.kind for event in collected}
         collected = [event for event in collected if event.company_id in self._companies]
         metrics.add_by_kind(metrics.mentions_read, _count_read(collected))
@@ -73,7 +75,9 @@ class Analysis:
         for row in rows if forgotten else ():
             if forgetting.must_go(row, forgotten.get(row["company_id"], ()), self._key):
                 row |= forgetting.erased(row)
-        stored = store.store(connection, rows)
+        with traces.following(self._spans.parents):
+            stored = store.store(connection, rows)
+        self._spans.end()
         return Counter(self._source_kinds.get(row["source_id"], "unknown") for row in stored)
 
     def _prepared(self, record: Record, event: MentionsCollected, readings: Iterator[Reading]) -> Prepared:
@@ -82,6 +86,12 @@ class Analysis:
             return Prepared(dropped=len(event.mentions) + len(event.unusable))
         read = list(islice(readings, len(event.mentions)))
         return Prepared(self._rows(firm, event, read), _dead_parts(record, event))
+
+    def _begin_spans(self, events: Sequence[MentionsCollected]) -> None:
+        self._spans.end()
+        self._spans = traces.EventSpans()
+        for event in events if traces.is_on() else ():
+            self._spans.begin(event.traceparent, event.company_id, [mention.id for mention in event.mentions])
 
     def _learn(self, events: Sequence[MentionsCollected]) -> None:
         """Read the firms anew for each batch: one may have been added, renamed, or have taught its guard."""

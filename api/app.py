@@ -14,6 +14,7 @@ from api.limits import BoundedBody
 from api.rate_limit import RateLimit
 from api.routes import companies, health, inbound, mentions, rules, sources, trends, webhooks
 from api.services import Services
+from api.tracing import TraceRequests
 from vigie import __version__
 
 _DESCRIPTION = """Reviews and mentions of small firms: collected, understood, alerted.
@@ -46,6 +47,7 @@ def create_app(services: Services) -> FastAPI:
     app.middleware("http")(RateLimit(services.settings.rate_limit))
     app.add_middleware(BoundedBody, engine=services.engine)
     app.add_middleware(CrossSiteGuard, base_url=services.settings.base_url)
+    app.add_middleware(TraceRequests)
     add_docs_page(app, "/api/docs")
     return app
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from vigie import clock, db, ids, metrics, pseudonyms
+from vigie import clock, db, ids, metrics, pseudonyms, traces
 from vigie.events import CONTENT_TYPE, MOST_MENTIONS, Mention, MentionsCollected, Notify, Origin, encode
 from vigie.log import MENTIONS, WEIGHT_HEADER, EventLog, Message
 
@@ -39,7 +39,7 @@ class Intake:
         with db.reading(self._engine) as connection:
             masking = pseudonyms.wanted(connection, {one.company_id for one in parcels})
         shown = [self._masked(one) if one.company_id in masking else one for one in parcels]
-        with metrics.timed(metrics.append_seconds):
+        with metrics.timed(metrics.append_seconds), traces.span("append mentions", "producer"):
             self._log.append(MENTIONS, [message for one in shown for message in messages(*one)])
         for parcel in parcels:
             metrics.add_by_kind(metrics.mentions_collected, {parcel.source.kind: len(parcel.mentions)})
@@ -67,6 +67,7 @@ def messages(company_id: str, source: Origin, mentions: Sequence[Mention], notif
             source=source,
             mentions=tuple(part),
             notify=notify,
+            traceparent=traces.current(),
         )
         headers = (("content-type", CONTENT_TYPE.encode()), (WEIGHT_HEADER, str(len(part)).encode()))
         yield Message(company_id, encode(event), headers)

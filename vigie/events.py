@@ -8,7 +8,7 @@ of a later version, or of an unknown type, raises `UndecodableError`.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, cast, get_args
 
@@ -17,6 +17,7 @@ from vigie.errors import UndecodableError
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 MOST_MENTIONS = 50
 MOST_TEXT = 20_000
+MAX_TRACEPARENT_CHARS = 55  # W3C Trace Context, 3.2.2
 
 Data = dict[str, Any]
 Notify = Literal["fresh", "never", "always"]
@@ -83,7 +84,8 @@ class MentionsCollected:
     """What one poll of one source brought for one company: 1 to 50 mentions.
 
     `notify` says whether they may alert somebody: `fresh` if they were published in the last seven days, `never` for
-    the past (a first poll, an import), `always` when the owner asked for it.
+    the past (a first poll, an import), `always` when the owner asked for it. `traceparent` names the span that appended
+    it.
     """
 
     TYPE: ClassVar[str] = "mentions.collected"
@@ -96,6 +98,7 @@ class MentionsCollected:
     mentions: tuple[Mention, ...]
     notify: Notify = "fresh"
     unusable: tuple[Unusable, ...] = ()
+    traceparent: str | None = None
 
     def data(self) -> Data:
         return {
@@ -164,6 +167,9 @@ def encode(event: Event) -> bytes:
 
 def envelope(event: Event) -> Data:
     """The event as a CloudEvents 1.0 object."""
+    traceparent = getattr(event, "traceparent", None)
+    # CloudEvents' extension "Distributed Tracing".
+    extensions = {"traceparent": traceparent} if traceparent else {}
     return {
         "specversion": "1.0",
         "id": event.id,
@@ -172,6 +178,7 @@ def envelope(event: Event) -> Data:
         "time": _moment_text(event.time),
         "datacontenttype": "application/json",
         "dataschema": f"urn:vigie:schema:{event.TYPE}:{event.VERSION}",
+        **extensions,
         "data": event.data(),
     }
 
@@ -188,7 +195,13 @@ def decode(value: bytes | None) -> Event:
     data = _upgraded(attributes)
     if kind := TOLD.get(attributes["type"]):
         return kind(shown=data, **common)
-    return _mentions_collected(data, common)
+    return replace(_mentions_collected(data, common), traceparent=_traceparent(attributes))
+
+
+def _traceparent(attributes: Data) -> str | None:
+    """Return the extension as it stands; whoever continues the trace checks its form."""
+    value = attributes.get("traceparent")
+    return value if isinstance(value, str) and len(value) <= MAX_TRACEPARENT_CHARS else None
 
 
 def _attributes(value: bytes | None) -> Data:

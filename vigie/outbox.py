@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 
-from vigie import clock, db, due, ids, metrics
+from vigie import clock, db, due, ids, metrics, traces
 from vigie.db.tables import attempt, outbox, quotation, webhook
 from vigie.errors import VigieError
 
@@ -293,7 +293,10 @@ def _send(engine: Engine, sender: Sender, one: Delivery) -> bool:
         return True
     begun = time.monotonic()
     try:
-        sender.send(replace(one, body=body))
+        parent = one.headers.get(traces.HEADER)
+        with traces.span(f"deliver {one.kind}", "client", parent, id=one.id, company=one.company_id) as traceparent:
+            traced = {traces.HEADER: traceparent} if traceparent else {}
+            sender.send(replace(one, body=body, headers=one.headers | traced))
     except Exception as error:  # a sender's own mistake must not stop the deliveries behind it
         permanent = isinstance(error, VigieError) and error.permanent
         retry_at = None if permanent else _retry_at(one.attempts, getattr(error, "retry_after", None))

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from analysis import endpoints
 from api.webhooks import store, templates
 from ingest import http as web
-from vigie import clock, db
+from vigie import clock, db, traces
 from vigie.errors import SourceError
 from vigie.outbox import Delivery, DeliveryError
 from vigie.secrets import Vault
@@ -73,6 +73,8 @@ class WebhookSender:
         headers = store.own_headers(hook, self._vault)
         headers |= signed(store.signing_secrets(hook, self._vault), delivery.event_id, body)
         headers["content-type"] = _JSON if hook["template"] else _CLOUD_EVENT
+        if traceparent := delivery.headers.get(traces.HEADER):
+            headers[traces.HEADER] = traceparent
         outcome = self._post(hook["url"], headers, body)
         with db.writing(self._engine) as connection:
             store.note(connection, hook, delivery, outcome)

@@ -44,7 +44,7 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
 
     `role` names this process to PostgreSQL (`application_name`), to Kafka (`client_id`) and in traces.
     """
-    from vigie import db, heartbeat, logs, moving, private_files, settings
+    from vigie import db, heartbeat, logs, moving, private_files, settings, traces
     from vigie.db.migrate import is_current, migrate
     from vigie.errors import SettingsError
     from vigie.log import open_log
@@ -58,6 +58,7 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
         )
     if private_files.tighten(given.data_dir):
         tell(f"{given.data_dir} could be read by other users: it is private now")
+    traces.configure(role)
     client_name = heartbeat.client_name(role)
     engine = db.connect(given.database, pool_size=given.database_pool, application_name=client_name)
     house = House(given, engine, open_log(given, client_id=client_name))
@@ -74,6 +75,7 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
     finally:
         house.log.close()
         house.engine.dispose()
+        traces.stop()
 
 
 def _with_served_address(house: House) -> "Settings":
