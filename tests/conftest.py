@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import hypothesis
 import pytest
+import structlog
 from sqlalchemy import Engine
 
 from tests import servers
@@ -22,6 +23,13 @@ from vigie.settings import Settings
 # The first example may load a lexicon; a deadline would only measure the machine.
 hypothesis.settings.register_profile("vigie", deadline=None)
 hypothesis.settings.load_profile("vigie")
+# structlog's default shows the locals of every frame, which takes half a second for one exception.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

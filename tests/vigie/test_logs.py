@@ -11,16 +11,17 @@ from starlette.testclient import TestClient
 
 from vigie import logs
 from vigie.cli import work
-from vigie.errors import UnavailableError
+from vigie.errors import PositionError, UnavailableError
 from vigie.outages import Outage
 
 
 @pytest.fixture
 def lines(capsys):
     """Log as a process does, and return a function that gives the lines since it was called last."""
+    before = structlog.get_config()
     logs.configure("info", "json")
     yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    structlog.reset_defaults()
+    structlog.configure(**before)
     structlog.contextvars.clear_contextvars()
 
 
@@ -33,13 +34,11 @@ def test_a_line_is_one_json_object_with_level_and_time(lines):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("lines")
 def test_the_level_leaves_lesser_lines_out(capsys):
     logs.configure("warning", "logfmt")
-    try:
-        structlog.get_logger().info("quiet")
-        structlog.get_logger().warning("loud")
-    finally:
-        structlog.reset_defaults()
+    structlog.get_logger().info("quiet")
+    structlog.get_logger().warning("loud")
     text = capsys.readouterr().err
     assert "event=loud" in text
     assert "quiet" not in text
@@ -64,14 +63,19 @@ def test_an_exception_is_its_types_and_stack_without_the_messages(lines):
     assert all(row.strip().startswith("raise ") for row in quoted), "lines of code are shown, messages are not"
 
 
+def test_an_error_in_our_own_words_keeps_its_message(lines):
+    structlog.get_logger().error("worker_died", exc_info=PositionError("the log was cut: run `vigie doctor`"))
+    (line,) = lines()
+    assert line["exception"] == "vigie.errors.PositionError: the log was cut: run `vigie doctor`"
+
+
+@pytest.mark.usefixtures("lines")
 def test_debug_shows_an_exceptions_messages(capsys):
     logs.configure("debug", "json")
     try:
         fail_on_words()
     except RuntimeError:
         structlog.get_logger().exception("handler_failed")
-    finally:
-        structlog.reset_defaults()
     assert "RuntimeError: Marie, (address)" in json.loads(capsys.readouterr().err)["exception"]
 
 
