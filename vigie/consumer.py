@@ -102,7 +102,7 @@ class FailureStreak:
             name, file, line = cause
             raise RepeatedFailureError(
                 f"{self._length} records of {len(self._keys)} companies failed alike, the last with "
-                f"{name}: {error} ({file}:{line}): nothing more is set apart until this is mended"[:500]
+                f"{name} ({file}:{line}): nothing more is set apart until this is mended"[:500]
             )
 
 

@@ -17,6 +17,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from vigie.errors import PositionError, SettingsError, UnavailableError
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 # Line breaks are left to the renderer, which escapes them; bidirectional marks reorder what is read.
@@ -31,6 +33,9 @@ _REPEAT_SECONDS = 10.0
 _TRACEBACK_SECONDS = 60.0
 # Fields that differ between two lines about one outage.
 _PASSING_FIELDS = frozenset({"timestamp", "path", "method", "wait"})
+
+# Errors whose messages are ours, and say what to do.
+_OWN_WORDS = (PositionError, SettingsError, UnavailableError)
 
 Event = MutableMapping[str, Any]
 
@@ -147,7 +152,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _stack_and_type(error: BaseException) -> str:
     stack = "".join(traceback.format_tb(error.__traceback__, limit=-_MAX_FRAMES))
-    return f"{stack}{type(error).__module__}.{type(error).__qualname__}"
+    message = f": {error}" if isinstance(error, _OWN_WORDS) else ""
+    return f"{stack}{type(error).__module__}.{type(error).__qualname__}{message}"
 
 
 def _is_not_logged_by_us(record: logging.LogRecord) -> bool:
