@@ -322,10 +322,16 @@ def _note_attempt(
         logger.info("delivered", **facts, seconds=round(seconds, 3))
     else:
         result = "retry" if retry_at else "failed"
-        said = str(error).partition(_QUOTED_ANSWER)[0] or _QUOTED_ANSWER
-        logger.warning("delivery_failed", **facts, seconds=round(seconds, 3), retry_at=retry_at, error=said)
+        logger.warning("delivery_failed", **facts, seconds=round(seconds, 3), retry_at=retry_at, error=_shown(error))
     metrics.deliveries.labels(one.kind, result).inc()
     metrics.delivery_seconds.labels(one.kind).observe(seconds)
+
+
+def _shown(error: Exception) -> str:
+    """Return an error as the log shows it: without the receiver's answer, and of a sender's own mistake the type."""
+    if not isinstance(error, VigieError):
+        return type(error).__name__
+    return str(error).partition(_QUOTED_ANSWER)[0] or _QUOTED_ANSWER
 
 
 def _body_now(engine: Engine, claimed: Delivery) -> bytes:

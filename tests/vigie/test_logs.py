@@ -9,10 +9,11 @@ import pytest
 import structlog
 from starlette.testclient import TestClient
 
-from vigie import logs
+from vigie import db, logs, outbox
 from vigie.cli import work
 from vigie.errors import PositionError, UnavailableError
 from vigie.outages import Outage
+from vigie.outbox import DeliveryError
 
 
 @pytest.fixture
@@ -111,6 +112,27 @@ def test_an_outage_is_logged_when_it_begins_and_when_it_is_over(lines):
     began, over = lines()
     assert (began["event"], began["role"], began["level"]) == ("outage", "deliver", "warning")
     assert (over["event"], over["tries"]) == ("outage_over", 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (DeliveryError("HTTP 500"), "HTTP 500"),
+        (DeliveryError('JSON-RPC: {"data": "le pain de Marie"}'), "JSON-RPC:"),
+        (ValueError("le pain de Marie"), "ValueError"),
+    ],
+)
+def test_a_failed_delivery_quotes_nobody(house, lines, error, shown):
+    class Failing:
+        def send(self, delivery):
+            raise error
+
+    with db.writing(house.engine) as connection:
+        outbox.enqueue(connection, [outbox.delivery(outbox.MAIL, None, "marie@exemple.fr", "e", b"x")])
+    outbox.send_due(house.engine, {outbox.MAIL: Failing(), outbox.WEBHOOK: Failing()})
+    (line,) = lines()
+    assert (line["event"], line["error"]) == ("delivery_failed", shown)
+    assert "arie" not in json.dumps(line)
 
 
 def test_a_warning_that_repeats_is_counted_and_not_written(lines):
