@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -163,20 +162,26 @@ class Consumer:
         except Exception as error:
             logger.exception("handler_failed", partitions=[batch.source for batch in batches])
             return self._isolate_failure(batches, error)
-        self._streak.end()
+        if any(batch.records for batch in batches):
+            self._streak.end()
         return stale
 
     def _prepare(self, batches: Sequence[Batch]) -> list[Handled]:
-        records = [record for batch in batches for record in batch.records]
+        records = [record for batch in batches for record in batch.records if not record.unreadable]
         with metrics.timed(metrics.prepare_seconds):
-            prepared = iter(self._handler.prepare(records))
-        return [(batch, list(islice(prepared, len(batch.records)))) for batch in batches]
+            prepared = iter(self._handler.prepare(records) if records else ())
+        return [
+            (batch, [_set_apart(record) if record.unreadable else next(prepared) for record in batch.records])
+            for batch in batches
+        ]
 
     def _isolate_failure(self, batches: Sequence[Batch], error: Exception) -> set[Partition]:
         """Retry in smaller parts until the failing record stands alone, and make it a dead letter."""
         if len(batches) > 1:
             return {stale for batch in batches for stale in self._attempt([batch])}
         (batch,) = batches
+        if not batch.records:
+            raise error
         if len(batch.records) > 1:
             attempts = (self._attempt([single]) for single in _split(batch))
             return next((stale for stale in attempts if stale), set())
@@ -225,6 +230,12 @@ def _note_stored(handled: Sequence[Handled]) -> None:
             logger.warning("dead_letter", id=_dead_id(batch, letter), offset=letter.record.offset, **place)
 
 
+def _set_apart(record: Record) -> Prepared:
+    """Return the outcome of records that the log cannot give."""
+    assert record.unreadable is not None
+    return Prepared(dead=[DeadLetter(record, record.unreadable.reason, None)])
+
+
 def _cause_of(error: Exception) -> Cause:
     """Return the exception's type and the line of code that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -238,7 +249,7 @@ def _split(batch: Batch) -> Iterator[Batch]:
     """Return one batch per record; the offsets between them stay covered."""
     start = batch.start
     for record in batch.records:
-        stop = record.offset + 1 if record is not batch.records[-1] else batch.stop
+        stop = record.next_offset if record is not batch.records[-1] else batch.stop
         yield Batch(batch.source, start, stop, (record,))
         start = stop
 

@@ -42,15 +42,32 @@ class Message:
     headers: tuple[Header, ...] = ()
 
 
+class Unreadable(NamedTuple):
+    """Why the records from one offset up to `stop` cannot be read: a sentence, and the class of the error."""
+
+    reason: str
+    error_class: str
+    stop: int
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was appended, at its offset. A foreign producer may leave key and value out."""
+    """What was appended, at its offset. A foreign producer may leave key and value out.
+
+    One that is `unreadable` stands for all records of a batch that cannot be unpacked, and holds nothing.
+    """
 
     offset: int
     key: bytes | None
     value: bytes | None
     headers: tuple[Header, ...]
     appended_at: datetime
+    unreadable: Unreadable | None = None
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind it."""
+        return self.unreadable.stop if self.unreadable else self.offset + 1
 
     @property
     def weight(self) -> int:
@@ -65,7 +82,8 @@ class Record:
 class Batch:
     """Consecutive records of one partition.
 
-    `start` is where the batch before it stopped, not its first record's offset: Kafka's offsets have gaps.
+    `start` is where the batch before it stopped, not its first record's offset: Kafka's offsets have gaps. One without
+    records covers such a gap: markers of transactions, and what an aborted one wrote.
     """
 
     source: Partition

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import kafka
 import structlog
+from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
@@ -33,6 +34,7 @@ from vigie.log import (
     Positions,
     Record,
     TopicFault,
+    Unreadable,
     kafka_topics,
     show_partitions,
     take,
@@ -43,6 +45,8 @@ logger = structlog.get_logger(__name__)
 
 _ANSWER_MS = 4_000  # an append must succeed or fail within five seconds
 _STUCK = 8.0  # seconds: longer than any call of ours may take
+_UNPACK_TRIES = 3
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC).timestamp() * 1000 - 1_000  # milliseconds
 _FETCHED = 100  # records per fetch: at most 25 MB wait here, as a record holds at most 256 kB
 
 _OPTIONS = {
@@ -128,7 +132,9 @@ class KafkaLog:
 
     def ends(self, topic: str) -> dict[Partition, tuple[int, int]]:
         with _unavailable("Kafka"):
-            consumer = _construct(kafka.KafkaConsumer, self._config, enable_auto_commit=False)
+            consumer = _construct(
+                kafka.KafkaConsumer, self._config, enable_auto_commit=False, isolation_level="read_committed"
+            )
             try:
                 with _unstuck(consumer):
                     numbers = consumer.partitions_for_topic(self._names.prefix + topic) or ()
@@ -188,16 +194,23 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
     def __init__(
         self, config: dict[str, Any], names: "_Names", group: str, topics: Sequence[str], positions: Positions
     ) -> None:
+        self._config = config
         self._names, self._group, self._positions = names, group, positions
         self._topics = tuple(topics)
         self._topic_ids: dict[str, str | None] = {}  # as they were when the positions were taken up
         self._next: dict[Partition, int] = {}
         self._waiting: dict[Partition, deque[Record]] = {}
         self._revoked: set[Partition] = set()
-        self._consumer = _construct(
+        self._unpack_tries: dict[Partition, tuple[int, int]] = {}  # the offset, and how often it failed
+        self._has_failed = False
+        self._consumer = self._join()
+
+    def _join(self) -> Any:
+        """Return a consumer that joins the group at its first poll."""
+        consumer = _construct(
             kafka.KafkaConsumer,
-            config,
-            group_id=names.prefix + group,
+            self._config,
+            group_id=self._names.prefix + self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=10_000,  # the default of 45 s is for those who have no fence
@@ -205,16 +218,18 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             fetch_max_wait_ms=100,
             metadata_max_age_ms=30_000,  # for so long a topic that was made anew may stay unnoticed
         )
-        outer = [names.prefix + topic for topic in topics]
-        self._consumer.subscribe(outer, listener=self)
+        consumer._fetcher.PartitionRecords = _PartitionRecords
+        outer = [self._names.prefix + topic for topic in self._topics]
+        consumer.subscribe(outer, listener=self)
         # A member that joins before it knows the topics gets no partition and may wait for some for ever.
         try:
-            with _unstuck(self._consumer):
+            with _unstuck(consumer):
                 for topic in outer:
-                    self._consumer.partitions_for_topic(topic)
+                    consumer.partitions_for_topic(topic)
         except BaseException:
-            self.close()
+            _close_consumer(consumer)
             raise
+        return consumer
 
     def __enter__(self) -> Self:
         return self
@@ -243,9 +258,13 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
     def poll(self, limit: int = 500, timeout: float = 1.0) -> list[Batch]:
         until = time.monotonic() + timeout
         while True:
-            with _unavailable("Kafka"), _unstuck(self._consumer):
-                self._fetch(max(0.01, until - time.monotonic()))
-                if (batches := self._hand_out(limit)) or time.monotonic() >= until:
+            with _unavailable("Kafka"):
+                if self._has_failed:
+                    self._join_anew()
+                with _unstuck(self._consumer):
+                    self._fetch(max(0.01, until - time.monotonic()))
+                    batches = self._hand_out(limit)
+                if batches or time.monotonic() >= until:
                     return batches
 
     def rewind(self, batch: Batch) -> None:
@@ -266,19 +285,56 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         return sum(ends[source][1] - start for source, start in self._next.items())
 
     def close(self) -> None:
-        with _unstuck(self._consumer):
-            self._consumer.close(autocommit=False, timeout_ms=2_000)
+        _close_consumer(self._consumer)
+
+    def _join_anew(self) -> None:
+        """Replace a consumer that failed."""
+        self.close()
+        self._next.clear()
+        self._waiting.clear()
+        self._revoked.clear()
+        self._consumer = self._join()
+        self._has_failed = False
+
+    def _poll(self, **options: Any) -> dict[Any, list[Any]]:
+        """Return the fetched records by partition. Raises `UnavailableError` where the client itself fails."""
+        try:
+            fetched: dict[Any, list[Any]] = self._consumer.poll(**options)
+        except _UnreadableBatchError as error:
+            self._pass_unreadable(error)
+            return {}
+        except KafkaError:
+            raise
+        except Exception as error:
+            self._has_failed = True
+            logger.exception("consumer_failed")
+            raise UnavailableError(f"Kafka's client failed: {type(error).__name__} {error}"[:300]) from error
+        return fetched
+
+    def _pass_unreadable(self, error: "_UnreadableBatchError") -> None:
+        """Put one unreadable record in the place of a batch, and go on behind it; raises at the first tries."""
+        source = self._names.inner(error.partition)
+        if source not in self._next:
+            return
+        offset, tries = self._unpack_tries.get(source, (error.start, 0))
+        tries = tries + 1 if offset == error.start else 1
+        self._unpack_tries[source] = error.start, tries
+        if tries < _UNPACK_TRIES:
+            raise UnavailableError(f"{source.topic}/{source.number}: {error}")
+        unreadable = Unreadable(str(error), type(error.__cause__).__name__, error.stop)
+        self._waiting[source].append(Record(error.start, None, None, (), clock.now(), unreadable))
+        self._consumer.seek(error.partition, error.stop)
 
     def _fetch(self, wait: float) -> None:
         """Ask the broker, unless records still wait here: then only stay a member."""
         if any(self._waiting.values()):
             held = self._consumer.assignment()
             self._consumer.pause(*held)
-            self._consumer.poll(timeout_ms=0)
+            self._poll(timeout_ms=0)
             self._consumer.resume(*(held & self._consumer.assignment()))
             fetched = {}
         else:
-            fetched = self._consumer.poll(timeout_ms=int(wait * 1000), max_records=_FETCHED)
+            fetched = self._poll(timeout_ms=int(wait * 1000), max_records=_FETCHED)
         while self._revoked:
             self._drop(self._revoked.pop())
         self._check_topics()
@@ -305,7 +361,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         if source not in self._next:
             return
         waiting = self._waiting[source]
-        expected = waiting[-1].offset + 1 if waiting else self._next[source]
+        expected = waiting[-1].next_offset if waiting else self._next[source]
         if records[0].offset > expected and self._is_lost(source, expected):
             self._drop(source)
             return
@@ -313,7 +369,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
 
     def _is_lost(self, source: Partition, expected: int) -> bool:
         """Whether a gap is retention's: compaction and transactions leave gaps too, and those hold nothing."""
-        return self._names.ends(self._consumer, [source])[source][0] > expected
+        outer = self._names.outer(source)
+        return bool(self._consumer.beginning_offsets([outer])[outer] > expected)
 
     def _take_up(self) -> None:
         """Start at the stored position wherever a partition is held but not known yet."""
@@ -341,7 +398,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             records = take(waiting, limit)
             for _ in records:
                 waiting.popleft()
-            stop = records[-1].offset + 1
+            stop = records[-1].next_offset
             batches.append(Batch(source, self._next[source], stop, tuple(records)))
             self._next[source] = stop
             limit -= sum(record.weight for record in records)
@@ -370,6 +427,53 @@ class _Names:
         partitions = [self.outer(source) for source in sources]
         beginnings, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         return {self.inner(one): (beginnings[one], ends[one]) for one in partitions}
+
+
+class _UnreadableBatchError(Exception):
+    """A fetched batch cannot be unpacked: its partition, the first offset not read, and the one behind the batch."""
+
+    def __init__(self, partition: Any, start: int, stop: int, cause: Exception) -> None:
+        stretch = f"offset {start}" if stop == start + 1 else f"offsets {start} to {stop - 1}"
+        super().__init__(f"{stretch} cannot be unpacked: {type(cause).__name__} {cause}"[:300])
+        self.partition, self.start, self.stop = partition, start, stop
+
+
+def _close_consumer(consumer: Any) -> None:
+    try:
+        with _unstuck(consumer):
+            consumer.close(autocommit=False, timeout_ms=2_000)
+    except Exception as error:  # whatever a client says that has failed before
+        logger.warning("consumer_not_closed", error=f"{type(error).__name__} {error}")
+
+
+class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-python has no types
+    """The fetched batches of one partition; one that cannot be unpacked says where it lies, and ends them.
+
+    kafka-python 3.0.12 asks a failed one for records without end, on the calling thread (`Fetcher.fetched_records`).
+    """
+
+    def _unpack_records(self, tp: Any, records: Any, *deserializers: Any) -> Iterator[Any]:
+        batches = _LastBatch(records)
+        try:
+            yield from super()._unpack_records(tp, batches, *deserializers)
+        except Exception as error:
+            self.drain()
+            start = max(self.next_fetch_offset, batches.start)
+            raise _UnreadableBatchError(tp, start, max(start + 1, batches.stop), error) from error
+
+
+class _LastBatch:
+    """Fetched batches, of which the last that was taken is known by its offsets."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+        self.start = self.stop = 0
+
+    def next_batch(self) -> Any:
+        batch = self._records.next_batch()
+        if batch is not None:
+            self.start, self.stop = batch.base_offset, getattr(batch, "next_offset", 0)
+        return batch
 
 
 class _ClosingSocket(KafkaNetSocket):  # type: ignore[misc] # kafka-python has no types
@@ -435,7 +539,7 @@ def _record(fetched: Any) -> Record:
         key=fetched.key,
         value=fetched.value,
         headers=tuple((name, value or b"") for name, value in fetched.headers or ()),
-        appended_at=datetime.fromtimestamp(max(0, fetched.timestamp) / 1000, UTC),
+        appended_at=datetime.fromtimestamp(min(max(0, fetched.timestamp), _LAST_MOMENT) / 1000, UTC),
     )
 
 
