@@ -213,6 +213,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             group_id=self._names.prefix + self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             session_timeout_ms=10_000,  # the default of 45 s is for those who have no fence
             heartbeat_interval_ms=2_000,
             fetch_max_wait_ms=100,
@@ -263,7 +264,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
                     self._join_anew()
                 with _unstuck(self._consumer):
                     self._fetch(max(0.01, until - time.monotonic()))
-                    batches = self._hand_out(limit)
+                    batches = self._hand_out(limit) + self._pass_gaps()
                 if batches or time.monotonic() >= until:
                     return batches
 
@@ -404,6 +405,20 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             limit -= sum(record.weight for record in records)
             # Served once, last in the next turn.
             self._waiting[source] = self._waiting.pop(source)
+        return batches
+
+    def _pass_gaps(self) -> list[Batch]:
+        """Return empty batches over offsets that hold no record: a lag would stay behind markers of transactions."""
+        batches = []
+        for source in [source for source, waiting in self._waiting.items() if not waiting]:
+            start, stop = self._next[source], self._consumer.position(self._names.outer(source), timeout_ms=0)
+            if stop is None or stop <= start:
+                continue
+            if self._is_lost(source, start):
+                self._drop(source)
+                continue
+            batches.append(Batch(source, start, stop, ()))
+            self._next[source] = stop
         return batches
 
     def _drop(self, source: Partition) -> None:
