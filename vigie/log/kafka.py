@@ -19,6 +19,7 @@ import kafka
 import structlog
 from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
@@ -43,6 +44,7 @@ from vigie.log.partition import partition_of
 
 logger = structlog.get_logger(__name__)
 
+_HEARTBEAT_MS = 1_000  # a member hears of a rebalance with its next heartbeat, and the group waits for it
 _ANSWER_MS = 4_000  # an append must succeed or fail within five seconds
 _STUCK = 8.0  # seconds: longer than any call of ours may take
 _UNPACK_TRIES = 3
@@ -207,6 +209,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
 
     def _join(self) -> Any:
         """Return a consumer that joins the group at its first poll."""
+        self._assignor = CooperativeStickyAssignor()  # moves only the partitions that must (KIP-429)
         consumer = _construct(
             kafka.KafkaConsumer,
             self._config,
@@ -214,8 +217,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            partition_assignment_strategy=[self._assignor],
             session_timeout_ms=10_000,  # the default of 45 s is for those who have no fence
-            heartbeat_interval_ms=2_000,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
             fetch_max_wait_ms=100,
             metadata_max_age_ms=30_000,  # for so long a topic that was made anew may stay unnoticed
         )
@@ -254,6 +258,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         metrics.rebalances.labels(self._group).inc()
 
     def on_partitions_lost(self, lost: Iterable[Any]) -> None:
+        # kafka-python 3.0.12 would claim them at the next join, and no member would get them.
+        self._assignor.member_assignment = None
         self.on_partitions_revoked(lost)
 
     def poll(self, limit: int = 500, timeout: float = 1.0) -> list[Batch]:
