@@ -28,6 +28,7 @@ from ingest.found import Found, mentions
 from vigie import clock, companies, db, ids
 from vigie.errors import NotFoundError, UnavailableError
 from vigie.log import EventLog
+from vigie.log.threads import in_log_thread
 from vigie.settings import Settings
 
 QUICKEST_SECONDS = 2.0  # from opening the page to sending it
@@ -149,6 +150,7 @@ def public_router(engine: Engine, log: EventLog, settings: Settings) -> APIRoute
         return _form_page(request, firm, source, Answer())
 
     @router.post("/avis/{source_id}", response_class=HTMLResponse)
+    @in_log_thread
     def answer(request: Request, source_id: str, answer: Annotated[Answer, Depends(read_answer)]) -> Response:
         """Keep the answer. The thanks are the same whatever it says, and for a robot too."""
         with db.reading(engine) as connection:

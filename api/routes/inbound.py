@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping, select
-from starlette.concurrency import run_in_threadpool
 
 from api.errors import UnauthenticatedError
 from api.idempotency import purge
@@ -21,6 +20,7 @@ from ingest.found import Found, mentions
 from vigie import clock, db
 from vigie.db.tables import answered
 from vigie.errors import InvalidInputError, NotFoundError
+from vigie.log.threads import in_log_thread
 
 router = APIRouter(prefix="/inbound", tags=["inbound"])
 
@@ -37,9 +37,10 @@ async def receive(source_id: str, request: Request, given: Given) -> dict[str, A
 
     What is answered 202 is durable. A `webhook-id` that was accepted is answered 202 again, and changes nothing.
     """
-    return await run_in_threadpool(_take, given, source_id, dict(request.headers), await request.body())
+    return await _take(given, source_id, dict(request.headers), await request.body())
 
 
+@in_log_thread
 def _take(given: Given, source_id: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     with db.reading(given.engine) as connection:
         source = _source(connection, source_id)

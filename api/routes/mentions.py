@@ -17,6 +17,7 @@ from ingest.found import Found, mentions
 from ingest.rating import on_five
 from vigie import db
 from vigie.errors import InvalidInputError
+from vigie.log.threads import in_log_thread
 
 router = APIRouter(prefix="/companies/{company_id}/mentions", tags=["mentions"])
 
@@ -67,6 +68,7 @@ def show_mention(mention_id: str, firm: Read, given: Given) -> dict[str, Any]:
 
 
 @router.post("", response_model=Pushed, status_code=202)
+@in_log_thread
 def push_mentions(values: PushIn, firm: Edit, given: Given) -> dict[str, Any]:
     """Send mentions. What is answered 202 is durable; sending it again changes nothing."""
     found = [found_of(at, one) for at, one in enumerate(values.mentions)]

@@ -9,6 +9,7 @@ from dashboards import feedback
 from dashboards.visit import FIRM, Handling, Reading, RefusedError
 from ingest import sources_store
 from vigie import db
+from vigie.log.threads import in_log_thread
 
 router = APIRouter(prefix=FIRM)
 
@@ -19,6 +20,7 @@ def counter(visit: Handling, kept: bool = False) -> HTMLResponse:
 
 
 @router.post("/counter", response_class=HTMLResponse)
+@in_log_thread
 def note(
     visit: Handling, said: Annotated[str, Form(max_length=5_000)], by: Annotated[str, Form(max_length=100)] = ""
 ) -> RedirectResponse:

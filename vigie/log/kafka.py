@@ -41,11 +41,14 @@ from vigie.log import (
     take,
 )
 from vigie.log.partition import partition_of
+from vigie.log.shared import SharedClient
 
 logger = structlog.get_logger(__name__)
 
 _HEARTBEAT_MS = 1_000  # a member hears of a rebalance with its next heartbeat, and the group waits for it
-_ANSWER_MS = 4_000  # an append must succeed or fail within five seconds
+_ANSWER_MS = 4_000
+# An append must succeed or fail within five seconds: it waits so long for the producer, and for a topic's metadata.
+_APPEND_SECONDS, _OPEN_SECONDS, _BLOCK_MS = 4.6, 3.0, 1_400
 _STUCK = 8.0  # seconds: longer than any call of ours may take
 _UNPACK_TRIES = 3
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC).timestamp() * 1000 - 1_000  # milliseconds
@@ -83,8 +86,7 @@ class KafkaLog:
             "proxy_url": _ClosingSocket.URL,
             **options,
         }
-        self._lock = threading.Lock()
-        self._producer: Any = None
+        self._producer: SharedClient[Any] = SharedClient(self._open_producer, _close_producer)
 
     def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime:
         """A broker's records cannot be changed: they go with its retention, or never (`datetime.max`).
@@ -113,20 +115,31 @@ class KafkaLog:
             return kafka_topics.find_faults(admin, self._topics)
 
     def append(self, topic: str, messages: Iterable[Message]) -> None:
-        with _unavailable("Kafka"), self._sending() as producer:
-            sent = [
-                producer.send(
-                    self._names.prefix + topic,
-                    value=message.value,
-                    key=message.key.encode(),
-                    headers=list(message.headers),
-                    partition=partition_of(message.key, PARTITIONS),
-                )
-                for message in messages
-            ]
-            until = time.monotonic() + _ANSWER_MS / 1000
-            for future in sent:
-                future.get(timeout=max(0.01, until - time.monotonic()))
+        until = time.monotonic() + _APPEND_SECONDS
+        with _unavailable("Kafka"), self._producer.using(_OPEN_SECONDS) as producer:
+            try:
+                self._send(producer, topic, messages, until)
+            except (KafkaError, RuntimeError, ValueError) as error:
+                # After a batch expired, kafka-python 3.0.12's idempotent producer was seen to refuse everything for
+                # ever. What it may have sent all the same comes twice, and counts once.
+                self._producer.discard(producer)
+                if isinstance(error, KafkaError):
+                    raise
+                raise UnavailableError(f"Kafka's client failed: {type(error).__name__} {error}"[:300]) from error
+
+    def _send(self, producer: Any, topic: str, messages: Iterable[Message], until: float) -> None:
+        sent = [
+            producer.send(
+                self._names.prefix + topic,
+                value=message.value,
+                key=message.key.encode(),
+                headers=list(message.headers),
+                partition=partition_of(message.key, PARTITIONS),
+            )
+            for message in messages
+        ]
+        for future in sent:
+            future.get(timeout=max(0.01, until - time.monotonic()))
 
     def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> "KafkaSubscription":
         with _unavailable("Kafka"):
@@ -148,46 +161,26 @@ class KafkaLog:
         return 0  # the broker does, by the topic's retention.ms
 
     def close(self) -> None:
-        with self._lock:
-            if self._producer:
-                _close_producer(self._producer)
-                self._producer = None
+        self._producer.close()
 
     @contextmanager
     def _administering(self) -> Iterator[Any]:
         with _unavailable("Kafka"), _construct(kafka.KafkaAdminClient, self._config) as admin, _unstuck(admin):
             yield admin
 
-    @contextmanager
-    def _sending(self) -> Iterator[Any]:
-        """The producer; one that failed is let go. After a batch expired, kafka-python 3.0.12's idempotent producer was
-        seen to refuse everything for ever. What it may have sent all the same comes twice, and counts once."""
-        producer = self._open_producer()
-        try:
-            yield producer
-        except KafkaError:
-            with self._lock:
-                if self._producer is producer:
-                    self._producer = None
-            threading.Thread(target=_close_producer, args=[producer], daemon=True).start()
-            raise
-
     def _open_producer(self) -> Any:
-        with self._lock:
-            if self._producer is None:
-                self._producer = _construct(
-                    kafka.KafkaProducer,
-                    self._config,
-                    acks="all",
-                    enable_idempotence=True,
-                    batch_size=131_072,
-                    linger_ms=5,
-                    max_block_ms=_ANSWER_MS,
-                    delivery_timeout_ms=_ANSWER_MS + 500,
-                    # Without the C checksum, hashing the bytes costs more than packing them (81 against 40 µs).
-                    compression_type=None if find_spec("crc32c") else "gzip",
-                )
-            return self._producer
+        return _construct(
+            kafka.KafkaProducer,
+            self._config,
+            acks="all",
+            enable_idempotence=True,
+            batch_size=131_072,
+            linger_ms=5,
+            max_block_ms=_BLOCK_MS,
+            delivery_timeout_ms=_ANSWER_MS + 500,
+            # Without the C checksum, hashing the bytes costs more than packing them (81 against 40 µs).
+            compression_type=None if find_spec("crc32c") else "gzip",
+        )
 
 
 class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
