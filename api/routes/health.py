@@ -23,7 +23,7 @@ async def alive() -> dict[str, str]:
 @router.get("/ready", responses={503: {"description": "Not ready, and why"}})
 def ready(request: Request, given: Given) -> JSONResponse:
     """Whether it can do its work; on this machine, or with a key, also why not, and which workers are alive."""
-    state: dict[str, Any] = health.readiness(given.engine)
+    state: dict[str, Any] = health.readiness(given.engine, given.log)
     status = 200 if state["ready"] else 503
     if not _may_see_detail(request, given):
         state = {"ready": state["ready"]}
