@@ -204,7 +204,7 @@ def _stay(house: House, port: int) -> None:
     from vigie.cli.supervisor import Supervisor
 
     supervisor = Supervisor(house, "127.0.0.1", port)
-    until_signal(supervisor.stop)
+    until_signal(supervisor.stop, end_within=15)
     supervisor.start()
     supervisor.await_pages()
     say(f"open: {one_time_link(house)}")

@@ -38,7 +38,7 @@ def up(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     with opened(migrated=False, role="up", **address(host, port)) as house, only_one(house.settings):
         supervisor = Supervisor(house, host, port)
         migrate(house.engine)
-        until_signal(supervisor.stop)
+        until_signal(supervisor.stop, end_within=15)
         work.wait_until_ready(house, supervisor.stop)
         supervisor.start()
         supervisor.await_pages()
@@ -66,7 +66,7 @@ def ingest(
     from vigie.cli import work
 
     with opened(migrated=False, role="ingest") as house:
-        stop = _started(house)
+        stop = _started(house, is_watched=not once)
         work.ingest(house, stop, once=once, every=every)
 
 
@@ -75,7 +75,7 @@ def analyse(once: Once = False) -> None:
     from vigie.cli import work
 
     with opened(migrated=False, role="analyse") as house:
-        stop = _started(house)
+        stop = _started(house, is_watched=not once)
         work.analyse(house, stop, once=once)
 
 
@@ -84,7 +84,7 @@ def deliver(once: Once = False) -> None:
     from vigie.cli import work
 
     with opened(migrated=False, role="deliver") as house:
-        stop = _started(house)
+        stop = _started(house, is_watched=not once)
         work.deliver(house, stop, once=once)
 
 
@@ -93,7 +93,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from vigie.cli import work
 
     with opened(migrated=False, role="serve", **address(host, port)) as house, work.listen(host, port) as listening:
-        stop = _started(house, metrics=False)
+        stop = _started(house, is_watched=False, metrics=False)
         say(opening_hint(house))
         work.serve_on(house, stop, listening)
 
@@ -164,17 +164,26 @@ def address(host: str, port: int) -> dict[str, str]:
     return {"base_url": f"http://{'[::1]' if host == '::1' else host}:{port}"}
 
 
-def until_signal(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM and SIGINT."""
+def until_signal(stop: threading.Event, end_within: float | None = None) -> None:
+    """Set `stop` on SIGTERM and SIGINT; after `end_within` seconds more the process is ended."""
+    from vigie.cli.watchdog import WATCHDOG
+
+    def end(number: int, frame: object) -> None:
+        stop.set()
+        if end_within:
+            WATCHDOG.end_soon(end_within)
+
     for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda number, frame: stop.set())
+        signal.signal(one, end)
 
 
-def _started(house: "House", *, metrics: bool = True) -> threading.Event:
-    from vigie.cli import work
+def _started(house: "House", *, is_watched: bool, metrics: bool = True) -> threading.Event:
+    from vigie.cli import watchdog, work
 
     stop = threading.Event()
-    until_signal(stop)
+    until_signal(stop, watchdog.STOP_SECONDS)
+    if is_watched:
+        watchdog.WATCHDOG.start()
     if metrics and house.settings.metrics_address:
         work.answer_metrics(house, house.settings.metrics_address)
     work.wait_until_ready(house, stop)

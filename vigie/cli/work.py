@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from vigie import __version__, db, heartbeat, metrics, outages
 from vigie.cli.house import House
+from vigie.cli.watchdog import WATCHDOG
 from vigie.db.migrate import is_current
 from vigie.errors import SettingsError, UnavailableError
 from vigie.log import missing_topics
@@ -34,6 +35,7 @@ def wait_until_ready(house: House, stop: threading.Event) -> None:
     """Wait for a database that is migrated, and for the log; a service may start before its servers do."""
     told = ""
     while not stop.is_set():
+        WATCHDOG.go_round()
         try:
             why = _find_missing(house)
             if not why:
@@ -219,19 +221,28 @@ def make_app(house: House):  # type: ignore[no-untyped-def] # FastAPI is importe
 
 
 def answer_metrics(house: House, address: str) -> None:
-    """Answer /health and /metrics on `address`, for a role without pages."""
+    """Answer /health, /ready and /metrics on `address`, for a role without pages.
+
+    /health says whether the role goes round, /ready whether database and log answer.
+    """
     host, _, port = address.rpartition(":")
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            status, kind = 200, "application/json"
             if self.path == "/metrics":
                 body, kind = metrics.render()
             elif self.path == "/health":
-                body, kind = json.dumps({"status": "alive"}).encode(), "application/json"
+                is_alive = WATCHDOG.is_going_round()
+                status = 200 if is_alive else 503
+                body = json.dumps({"status": "alive" if is_alive else "stuck"}).encode()
+            elif self.path == "/ready":
+                state = health.readiness(house.engine, house.log)
+                status, body = 200 if state["ready"] else 503, json.dumps(state).encode()
             else:
                 self.send_error(404)
                 return
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", kind)
             self.end_headers()
             self.wfile.write(body)
@@ -258,6 +269,7 @@ def _loop(
     outage = outages.Outage(role)
     _log_start(house, role)
     while not stop.is_set():
+        WATCHDOG.go_round()
         try:
             if time.monotonic() - beaten_at > heartbeat.EVERY.total_seconds():
                 _beat(house, role)
