@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from vigie import clock, counters, db, ids, metrics, outbox, positions
 from vigie.db.tables import dead_letter
-from vigie.errors import RepeatedFailureError, UnavailableError
+from vigie.errors import RepeatedFailureError, UnavailableError, UndecodableError
 from vigie.log import DEAD, Batch, Partition, Record, Subscription
 from vigie.outages import Outage
 
@@ -22,6 +22,7 @@ logger = structlog.get_logger(__name__)
 
 MAX_MENTIONS = 500  # in one transaction: more would hold SQLite's write lock too long
 MAX_FAILURES_OF_ONE_CAUSE = 100
+_CONNECT = "__connect.errors"
 BACK_OFF_SECONDS = (0.1, 0.5, 2.0, 5.0)  # the last one from there on
 
 
@@ -30,6 +31,7 @@ class DeadLetter:
     """A record, or part of one, that cannot be processed; `part` tells the parts of a record apart.
 
     `source_kind` is that of its mentions, where it could be read.
+    `error_class` is the name of the exception's class.
     """
 
     record: Record
@@ -37,6 +39,7 @@ class DeadLetter:
     value: bytes | None
     part: int = 0
     source_kind: str = "unknown"
+    error_class: str = UndecodableError.__name__
 
 
 @dataclass(slots=True)
@@ -187,7 +190,8 @@ class Consumer:
             return next((stale for stale in attempts if stale), set())
         (record,) = batch.records
         self._streak.add(record, error)
-        letter = DeadLetter(record, f"{type(error).__name__}: {error}"[:500], record.value)
+        error_class = type(error).__name__
+        letter = DeadLetter(record, f"{error_class}: {error}"[:500], record.value, error_class=error_class)
         return self._store([(batch, [Prepared(dead=[letter])])])
 
     def _store(self, handled: Sequence[Handled]) -> set[Partition]:
@@ -201,6 +205,7 @@ class Consumer:
         stale: set[Partition] = set()
         works = []
         dead_rows = []
+        announcements = []
         dropped = 0
         # Partitions in one order, or two members may wait for each other.
         for batch, prepared in sorted(handled, key=lambda pair: pair[0].source):
@@ -210,11 +215,13 @@ class Consumer:
             for outcome in prepared:
                 if outcome.work is not None:
                     works.append(outcome.work)
-                dead_rows += [_dead_row(batch, letter) for letter in outcome.dead]
+                for letter in outcome.dead:
+                    dead_rows.append(row := _dead_row(batch, letter))
+                    announcements.append(_announcement(row, letter.error_class))
                 dropped += outcome.dropped
         stored = self._handler.apply(connection, works) if works else None
         db.upsert(connection, dead_letter, dead_rows)
-        outbox.enqueue(connection, [_announcement(row) for row in dead_rows])
+        outbox.enqueue(connection, announcements)
         counters.add(connection, counters.DROPPED_MENTIONS, dropped)
         return stale, stored or {}
 
@@ -233,7 +240,8 @@ def _note_stored(handled: Sequence[Handled]) -> None:
 def _set_apart(record: Record) -> Prepared:
     """Return the outcome of records that the log cannot give."""
     assert record.unreadable is not None
-    return Prepared(dead=[DeadLetter(record, record.unreadable.reason, None)])
+    reason, error_class, _ = record.unreadable
+    return Prepared(dead=[DeadLetter(record, reason, None, error_class=error_class)])
 
 
 def _cause_of(error: Exception) -> Cause:
@@ -274,8 +282,20 @@ def _dead_row(batch: Batch, letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _announcement(row: dict[str, Any]) -> outbox.Delivery:
-    """Return the record for `mentions.dead`, with the reason and the original headers."""
+def _announcement(row: dict[str, Any], error_class: str) -> outbox.Delivery:
+    """Return the record for `mentions.dead`: the original headers, the reason, and where the record lay.
+
+    The headers with the prefix are those of Kafka Connect (KIP-298), so that its tools read them.
+    """
     key = (row["key"] or b"").decode("utf-8", "replace")
-    headers = {**dict(row["headers"]), "reason": row["reason"], "key": key}
+    headers = {
+        **dict(row["headers"]),
+        f"{_CONNECT}.topic": row["topic"],
+        f"{_CONNECT}.partition": str(row["partition"]),
+        f"{_CONNECT}.offset": str(row["offset"]),
+        f"{_CONNECT}.exception.class.name": error_class,
+        f"{_CONNECT}.exception.message": row["reason"],
+        "reason": row["reason"],
+        "key": key,
+    }
     return outbox.delivery(outbox.TOPIC, None, DEAD, row["id"], row["value"] or b"", headers)

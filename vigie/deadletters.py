@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, select, update
 
 from vigie import clock, db
-from vigie.db.tables import dead_letter, outbox
+from vigie.db.tables import company, dead_letter, outbox
 from vigie.log import EventLog, Message
 
 
@@ -13,6 +13,14 @@ def waiting(connection: Connection, limit: int = 1_000) -> Sequence[RowMapping]:
     """Those that were not put back, oldest first."""
     rows = select(dead_letter).where(dead_letter.c.replayed_at.is_(None)).order_by(dead_letter.c.created_at)
     return connection.execute(rows.limit(limit)).mappings().all()
+
+
+def company_names(connection: Connection, letters: Sequence[RowMapping]) -> dict[str, str]:
+    """Return the name of each letter's company by the letter's id; its key where no such company exists."""
+    keys = {letter["id"]: (letter["key"] or b"").decode("utf-8", "replace") for letter in letters}
+    rows = connection.execute(select(company.c.id, company.c.name).where(company.c.id.in_(set(keys.values()))))
+    names = {row.id: row.name for row in rows}
+    return {letter_id: names.get(key, key) for letter_id, key in keys.items()}
 
 
 def replay(engine: Engine, log: EventLog, only: Sequence[str] = ()) -> int:

@@ -11,6 +11,7 @@ from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import dead_letter, mention
 from vigie.log import DEAD, MENTIONS, Message
+from vigie.log.partition import partition_of
 from vigie.positions import StoredPositions
 from vigie.settings import Settings
 
@@ -59,6 +60,16 @@ def test_poison_is_set_aside_told_and_put_back(log, engine, tmp_path):
             lambda: found.extend(r for b in subscription.poll(timeout=0.2) for r in b.records) or len(found) >= 8
         )
     assert {dict(record.headers)["reason"].decode() for record in found} == set(reasons)
+    offsets = {dict(record.headers)["__connect.errors.offset"].decode() for record in found}
+    assert offsets == {str(offset) for offset in range(len(poison))}
+    headers = {name: value.decode() for name, value in found[0].headers}
+    assert headers["__connect.errors.topic"] == MENTIONS
+    assert headers["__connect.errors.partition"] == str(partition_of(firm, 8))
+    assert headers["__connect.errors.exception.class.name"] == "UndecodableError"
+    assert headers["__connect.errors.exception.message"] == headers["reason"]
+    with db.reading(engine) as connection:
+        letters = deadletters.waiting(connection)
+        assert set(deadletters.company_names(connection, letters).values()) == {"Boulangerie"}
 
     with db.writing(engine) as connection:  # somebody mends the record
         (broken,) = [row["id"] for row in deadletters.waiting(connection) if b"m9" in (row["value"] or b"")]

@@ -15,7 +15,7 @@ from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import consumer_offset
 from vigie.errors import UnavailableError
-from vigie.log import ANALYSIS, MENTIONS, Message
+from vigie.log import ANALYSIS, DEAD, MENTIONS, Message
 from vigie.log.partition import partition_of
 from vigie.positions import StoredPositions
 from vigie.settings import Settings
@@ -94,6 +94,10 @@ def test_a_batch_that_cannot_be_unpacked_is_set_apart_and_those_behind_it_are_re
     assert letter["value"] is None
     assert "offsets 1 to 3" in letter["reason"]
     assert "not a frame of ours" in letter["reason"]
+    work.deliver(house, threading.Event(), once=True)
+    with house.log.subscribe("dead-readers", [DEAD], StoredPositions(house.engine)) as subscription:
+        (batch,) = wait_until(lambda: subscription.poll(timeout=0.2))
+    assert dict(batch.records[0].headers)["__connect.errors.exception.class.name"] == b"OSError"
     assert lag(house) == 0
 
 

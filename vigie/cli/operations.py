@@ -134,9 +134,9 @@ def list_dead(as_json: AsJson = False) -> None:
 
     with opened() as house, db.reading(house.engine) as connection:
         rows = letters.waiting(connection)
-    listed(
-        [{n: row[n] for n in ("id", "topic", "partition", "offset", "reason", "created_at")} for row in rows], as_json
-    )
+        names = letters.company_names(connection, rows)
+    shown = ("id", "topic", "partition", "offset", "reason", "created_at")
+    listed([{**{name: row[name] for name in shown}, "company": names[row["id"]]} for row in rows], as_json)
 
 
 @deadletters.command("replay")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import Connection
 
-from vigie import __version__, db, heartbeat, metrics, outages
+from vigie import __version__, db, health, heartbeat, metrics, outages
 from vigie.cli.house import House
 from vigie.cli.watchdog import WATCHDOG
 from vigie.db.migrate import is_current

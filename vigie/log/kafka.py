@@ -48,7 +48,7 @@ logger = structlog.get_logger(__name__)
 _HEARTBEAT_MS = 1_000  # a member hears of a rebalance with its next heartbeat, and the group waits for it
 _ANSWER_MS = 4_000
 # An append must succeed or fail within five seconds: it waits so long for the producer, and for a topic's metadata.
-_APPEND_SECONDS, _OPEN_SECONDS, _BLOCK_MS = 4.6, 3.0, 1_400
+_APPEND_SECONDS, _OPEN_SECONDS, _BLOCK_MS = 4.6, 2.5, 2_000
 _STUCK = 8.0  # seconds: longer than any call of ours may take
 _UNPACK_TRIES = 3
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC).timestamp() * 1000 - 1_000  # milliseconds
