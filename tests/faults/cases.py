@@ -14,10 +14,14 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import confluent_kafka
+import httpx2
 import kafka as client
 import pytest
 from aiosmtpd.controller import Controller
@@ -28,10 +32,11 @@ from starlette.testclient import TestClient
 from dashboards.mailer import SmtpSender
 from ingest import collect, sources_store
 from tests.conftest import start
+from tests.contract.test_dead_letters import event, said
 from tests.faults.disk import Disk
 from tests.faults.rig import Rig
 from tests.servers import CannotStartError, Kafka, Postgres, free_port, set_read_only, wait_until
-from vigie import clock, companies, counters, db, deadletters, health, outbox
+from vigie import access, clock, companies, counters, db, deadletters, health, outbox, positions
 from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import consumer_offset, dead_letter, mention, rollup
@@ -652,8 +657,8 @@ def vigie(rig, *words, status=0):
 
 
 def read_lag(rig):
-    body = health.metrics(rig.engine, rig.log)[0].decode()
-    return float(re.search(r"^vigie_log_lag (\S+)", body, re.M)[1])
+    unread = positions.count_unread(rig.engine, rig.log, ANALYSIS, MENTIONS)
+    return math.nan if unread is None else sum(unread.values())
 
 
 @contextmanager
@@ -741,3 +746,229 @@ def test_27_three_brokers_by_their_defaults_and_one_is_killed(database, tmp_path
     finally:
         rig.close()
         cluster.stop()
+
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+def foreign(rig, **options):
+    """Return another program's producer (librdkafka), and a function that sends values to a company by it."""
+    servers, _, query = rig.settings.log_url.removeprefix("kafka://").partition("?")
+    topic = query.rpartition("prefix=")[2] + MENTIONS
+    given = {"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 20, **options}
+    producer = confluent_kafka.Producer(given)
+    if "transactional.id" in options:
+        producer.init_transactions(60)
+
+    def send(firm, values):
+        for value in values:
+            producer.produce(topic, value, firm)
+            producer.poll(0)
+
+    return producer, send
+
+
+def foreign_values(rig, firm, count, name, *, rubbish_every=0):
+    """Return `count` events of one mention each, which will have been produced, and rubbish between them."""
+    values = []
+    for number in range(count):
+        if rubbish_every and number % rubbish_every == 0:
+            values.append(b"rubbish %d" % number)
+            continue
+        rig.produced.add(f"{name}{number}")
+        values.append(event(firm, said(f"{name}{number}")))
+    return values
+
+
+def test_28_foreign_producers_with_every_codec_and_transactions(rig):
+    """20,000 records, half a percent rubbish, beside our own producers; aborted ones are not among them."""
+    rig.work()
+    ours = threading.Thread(target=rig.produce, args=(2_000,), kwargs={"pace": 0.1})
+    ours.start()
+    for at, codec in enumerate(CODECS):
+        firm = rig.firms[at]
+        producer, send = foreign(rig, **{"compression.type": codec})
+        send(firm, foreign_values(rig, firm, 2_000, f"{codec}-plain-", rubbish_every=200))
+        assert producer.flush(60) == 0
+        producer, send = foreign(rig, **{"compression.type": codec, "transactional.id": f"{firm}-{codec}"})
+        for part in range(10):
+            producer.begin_transaction()
+            send(firm, foreign_values(rig, firm, 200, f"{codec}-{part}-", rubbish_every=200))
+            producer.commit_transaction(60)
+            producer.begin_transaction()
+            send(firm, [event(firm, said(f"aborted-{codec}-{part}-{number}")) for number in range(20)])
+            producer.abort_transaction(60)
+    ours.join(120)
+    seconds = rig.settle(240)
+    assert rig.workers[0].poll() is None
+    assert len(dead(rig)) == 100
+    rig.verify("28 20,000 foreign records, five codecs", f"100 of 100 dead letters, lag 0 after {seconds:.0f} s more")
+
+
+def test_29_a_transaction_is_aborted_and_another_hangs(rig):
+    rig.produce(100)
+    producer, send = foreign(rig, **{"transactional.id": "aborts"})
+    producer.begin_transaction()
+    send(rig.firms[0], [event(rig.firms[0], said(f"aborted{number}")) for number in range(300)])
+    producer.flush(30)
+    producer.abort_transaction(60)
+    hanging, send = foreign(rig, **{"transactional.id": "hangs"})
+    hanging.begin_transaction()
+    send(rig.firms[1], [event(rig.firms[1], said("hangs"))])
+    hanging.flush(30)
+    assert rig.work("analyse", "--once").wait(90) == 0, "nothing is left to read"
+    rig.settle()
+    hanging.commit_transaction(60)
+    rig.produced.add("hangs")
+    rig.work()
+    rig.settle()
+    rig.verify("29 a transaction aborted, another open", "`analyse --once` ended, lag 0")
+
+
+def test_30_no_broker_while_sixty_push_and_others_read(rig, brokers):
+    """Reads and pages answer as before; each push is answered, and those that were taken are there."""
+    port = free_port()
+    rig.work("serve", "--port", str(port))
+    rig.work()
+    with db.writing(rig.engine) as connection:
+        bearer = {"Authorization": f"Bearer {access.create_key(connection, 'test', role='editor')}"}
+    site = httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=bearer, timeout=120, trust_env=False)
+    wait_until(lambda: _status(site, "/health") == 200, 60)
+
+    def push(number):
+        path = f"/api/v1/companies/{rig.firms[number % len(rig.firms)]}/mentions"
+        began = time.monotonic()
+        answer = site.post(path, json={"mentions": [{"id": str(number), "text": "Correct."}]})
+        if answer.status_code == 202:
+            rig.produced.update(answer.json()["ids"])
+        return answer.status_code, time.monotonic() - began
+
+    assert push(0)[0] == 202
+    brokers.kill()
+    try:
+        with ThreadPoolExecutor(60) as pool:
+            pushes = [pool.submit(push, number) for number in range(1, 61)]
+            reads = [_seconds(site, path) for _ in range(10) for path in _reads(rig)]
+            statuses, waits = zip(*(future.result() for future in pushes), strict=True)
+        ready = _seconds(site, "/ready", 503)
+    finally:
+        brokers.start()
+    assert set(statuses) == {503}, "no push is our mistake"
+    assert max(reads) < 5 > ready
+    wait_until(lambda: push(100)[0] == 202, RECOVERY, 1)
+    wait_until(lambda: _status(site, "/ready") == 200, RECOVERY, 1)
+    rig.settle()
+    note = f"60 of 60 answered 503 within {max(waits):.1f} s; {len(reads)} reads meanwhile within {max(reads):.1f} s"
+    rig.verify("30 no broker, 60 pushes and reads", note)
+
+
+def _reads(rig):
+    api = f"/api/v1/companies/{rig.firms[0]}"
+    return "/health", f"{api}/mentions", f"{api}/themes"
+
+
+def _status(site, path):
+    try:
+        return site.get(path).status_code
+    except httpx2.HTTPError:
+        return 0
+
+
+def _seconds(site, path, expected=200):
+    """Return how long an answer took."""
+    began = time.monotonic()
+    assert site.get(path).status_code == expected, path
+    return time.monotonic() - began
+
+
+def test_31_every_role_is_restarted_in_turn(rig):
+    roles = [("analyse",), ("analyse",), ("ingest",), ("deliver",), ("serve", "--port", str(free_port()))]
+    workers = [rig.work(*role) for role in roles]
+    stops = []
+    wait_until(lambda: _working(rig) == {"analyse": 2, "ingest": 1, "deliver": 1, "serve": 1}, 90, 0.5)
+    with rig.load(4_000, pace=0.25):
+        for role, worker in zip(roles, workers, strict=True):
+            began = time.monotonic()
+            worker.terminate()
+            assert worker.wait(15) == 0
+            stops.append(time.monotonic() - began)
+            rig.work(*role)
+            time.sleep(4)
+    rig.settle()
+    assert max(stops) < 10
+    assert dead(rig) == []
+    note = f"each gone within {max(stops):.1f} s, longest silence {rig.silence:.0f} s"
+    rig.verify("31 every role restarted in turn", note)
+
+
+def test_31_a_firm_waits_little_while_one_of_four_workers_restarts(rig):
+    workers = [rig.work() for _ in range(4)]
+    rig.produce(200)
+    rig.settle()
+    wait_until(lambda: _working(rig)["analyse"] == 4, 90, 0.5)
+    time.sleep(15)  # until the group has settled
+    waits = Waits(rig)
+    with waits.measured():
+        time.sleep(5)
+        waits.begin()
+        workers[1].terminate()
+        assert workers[1].wait(15) == 0
+        rig.work()
+        time.sleep(15)
+    rig.settle()
+    calm, longest = waits.longest(before=True), waits.longest(before=False)
+    rig.verify("31 one of four workers restarted", f"a mention waits {longest:.1f} s at most, {calm:.1f} s before")
+
+
+def _working(rig):
+    """Return how many processes do each role."""
+    return health.readiness(rig.engine, rig.log)["roles"]
+
+
+class Waits:
+    """How long mentions wait from the log to the database; each firm gets five a second."""
+
+    def __init__(self, rig):
+        self._rig, self._done, self._lock = rig, threading.Event(), threading.Lock()
+        self._appended, self._seen, self._begun = {}, {}, float("inf")
+
+    @contextmanager
+    def measured(self):
+        threads = [threading.Thread(target=self._append), threading.Thread(target=self._look)]
+        for thread in threads:
+            thread.start()
+        yield
+        self._done.set()
+        for thread in threads:
+            thread.join()
+
+    def begin(self):
+        """Note that the fault begins."""
+        self._begun = time.monotonic()
+
+    def longest(self, *, before):
+        """Return the longest wait in seconds of what was appended before the fault, or from then on."""
+        waits = [
+            self._seen[name] - at
+            for name, at in self._appended.items()
+            if name in self._seen and (at < self._begun) == before
+        ]
+        return max(waits)
+
+    def _append(self):
+        number = 0
+        while not self._done.wait(0.2):
+            for firm in self._rig.firms:
+                number += 1
+                moment = datetime.now(UTC)
+                one = Mention(id=f"w{number}", text="Correct.", published_at=moment, collected_at=moment)
+                collect.append(self._rig.log, firm, Origin("source", "push", "test"), [one])
+                self._appended[one.id] = time.monotonic()
+                self._rig.produced.add(one.id)
+
+    def _look(self):
+        while not self._done.wait(0.1):
+            stored = self._rig.stored()
+            moment = time.monotonic()
+            for name in stored - self._seen.keys():
+                self._seen[name] = moment

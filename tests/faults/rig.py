@@ -103,18 +103,22 @@ class Rig:
             self._done.set()
             watcher.join()
 
-    def work(self, *, hook: str = "", limit: int = 0) -> subprocess.Popen:
-        """One more worker; `hook` is Python that runs in it first, `limit` the most bytes that a file may have."""
+    def work(self, *role: str, hook: str = "", limit: int = 0) -> subprocess.Popen:
+        """One more worker; `hook` is Python that runs in it first, `limit` the most bytes that a file may have.
+
+        `role` is the command and its options; `analyse` if left out.
+        """
         environment = {
             **os.environ,
             "VIGIE_DATA_DIR": str(self.settings.data_dir),
             "VIGIE_DATABASE_URL": self.settings.database_url or "",
             "VIGIE_LOG_URL": self.settings.log_url or "",
+            "VIGIE_SECRET_KEY": self.settings.secret_key or "",
         }
         run = [
             sys.executable,
             "-c",
-            f"{hook}\nimport sys\nsys.argv = ['vigie', 'analyse']\nfrom vigie.cli import main\nmain()",
+            f"{hook}\nimport sys\nsys.argv = {['vigie', *(role or ['analyse'])]}\nfrom vigie.cli import main\nmain()",
         ]
         bound = ["prlimit", f"--fsize={limit}"] if limit else []
         errors = open(self.settings.data_dir / "workers.log", "ab")  # noqa: SIM115 # the worker's own
