@@ -12,13 +12,25 @@ from tests.servers import free_port, wait_until
 
 START = """
 import sys
+import time
+from sqlalchemy import text
 from analysis.worker import Worker
+from vigie import db
 from vigie.cli import main, watchdog
 
 def hang(self, timeout=1.0):
     print("hangs", flush=True)
     while True:
         pass
+
+def work_long(self, timeout=1.0):
+    print("hangs", flush=True)
+    for _ in range(8):
+        time.sleep(0.5)
+        with db.reading(self._engine) as connection:
+            connection.execute(text("SELECT 1"))
+    print("has worked", flush=True)
+    time.sleep(60)
 
 Worker.run_once = hang
 {more}
@@ -52,6 +64,11 @@ def test_a_worker_that_hangs_is_ended_and_says_where(start):
     _, errors = worker.communicate(timeout=60)
     assert worker.returncode == 1
     assert "in hang" in errors
+
+
+def test_long_work_that_asks_the_database_is_not_ended(start):
+    worker = start("Worker.run_once, watchdog.STUCK_SECONDS = work_long, 3.0")
+    assert worker.stdout.readline() == "has worked\n"
 
 
 def test_a_worker_that_hangs_stops_when_asked(start):

@@ -183,7 +183,7 @@ def _started(house: "House", *, is_watched: bool, metrics: bool = True) -> threa
     stop = threading.Event()
     until_signal(stop, watchdog.STOP_SECONDS)
     if is_watched:
-        watchdog.WATCHDOG.start()
+        watchdog.WATCHDOG.start(house.engine)
     if metrics and house.settings.metrics_address:
         work.answer_metrics(house, house.settings.metrics_address)
     work.wait_until_ready(house, stop)

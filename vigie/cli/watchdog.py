@@ -6,7 +6,12 @@ thread stands to standard error, and ends the process with status 1.
 
 import faulthandler
 import sys
+import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 STUCK_SECONDS = 60.0  # without a round, after which a worker is ended
 STOP_SECONDS = 9.0  # after SIGTERM
@@ -21,14 +26,23 @@ class Watchdog:
         self._round_at = time.monotonic()
         self._armed_at = float("-inf")
         self._is_watching = self._is_ending = False
+        self._watched_thread: int | None = None
 
-    def start(self) -> None:
-        """End this process when it has not gone round for a minute."""
-        self._is_watching = True
+    def start(self, engine: "Engine") -> None:
+        """End this process when the calling thread has not come round, nor asked the database, for a minute.
+
+        A long piece of work, such as a large firm's, asks the database again and again.
+        """
+        from sqlalchemy import event
+
+        self._is_watching, self._watched_thread = True, threading.get_ident()
+        event.listen(engine, "before_cursor_execute", lambda *statement: self.go_round())
         self.go_round()
 
     def go_round(self) -> None:
-        """Note that the role has come round once more."""
+        """Note that the role has come round once more; another thread's word does not count."""
+        if self._watched_thread not in (None, threading.get_ident()):
+            return
         self._round_at = time.monotonic()
         if self._is_watching and not self._is_ending and self._round_at - self._armed_at > _ARM_EVERY_SECONDS:
             self._armed_at = self._round_at

@@ -263,7 +263,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
                     self._join_anew()
                 with _unstuck(self._consumer):
                     self._fetch(max(0.01, until - time.monotonic()))
-                    batches = self._hand_out(limit) + self._pass_gaps()
+                    batches = self._pass_gaps() + self._hand_out(limit)
                 if batches or time.monotonic() >= until:
                     return batches
 
@@ -415,9 +415,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
                 continue
             if self._is_lost(source, start):
                 self._drop(source)
-                continue
-            batches.append(Batch(source, start, stop, ()))
-            self._next[source] = stop
+            else:
+                batches.append(Batch(source, start, stop, ()))
+        self._next |= {batch.source: batch.stop for batch in batches}  # only now, as what is above may fail
         return batches
 
     def _drop(self, source: Partition) -> None:
