@@ -15,7 +15,7 @@ from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import consumer_offset
 from vigie.errors import UnavailableError
-from vigie.log import ANALYSIS, DEAD, MENTIONS, Message
+from vigie.log import ANALYSIS, DEAD, MENTIONS, Message, unpacked
 from vigie.log.partition import partition_of
 from vigie.positions import StoredPositions
 from vigie.settings import Settings
@@ -99,6 +99,17 @@ def test_a_batch_that_cannot_be_unpacked_is_set_apart_and_those_behind_it_are_re
         (batch,) = wait_until(lambda: subscription.poll(timeout=0.2))
     assert dict(batch.records[0].headers)["__connect.errors.exception.class.name"] == b"OSError"
     assert lag(house) == 0
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd"])
+def test_a_batch_that_would_fill_the_memory_is_set_apart(house, firm, produce, monkeypatch, codec):
+    monkeypatch.setattr(unpacked, "MAX_UNPACKED_BYTES", 100_000)
+    produce(firm, [b" " * 500_000], **{"compression.type": codec})
+    house.log.append(MENTIONS, [Message(firm, event(firm, said("after")))])
+    analyse(house)
+    assert stored(house.engine) == {"after"}
+    (letter,) = letters(house)
+    assert "unpacks to more than 100000 bytes" in letter["reason"]
 
 
 def test_a_batch_that_is_unpacked_at_the_second_try_is_read(house, firm, produce, monkeypatch):

@@ -23,6 +23,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
+from kafka.record.default_records import DefaultRecordBatch
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from vigie import clock, metrics
@@ -42,6 +43,7 @@ from vigie.log import (
 )
 from vigie.log.partition import partition_of
 from vigie.log.shared import SharedClient
+from vigie.log.unpacked import check_unpacked_size
 
 logger = structlog.get_logger(__name__)
 
@@ -251,7 +253,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc] # kafk
         metrics.rebalances.labels(self._group).inc()
 
     def on_partitions_lost(self, lost: Iterable[Any]) -> None:
-        # kafka-python 3.0.12 would claim them at the next join, and no member would get them.
+        # kafka-python 3.0.12 would claim them at the next join: those that another member is to get were nobody's then.
         self._assignor.member_assignment = None
         self.on_partitions_revoked(lost)
 
@@ -487,6 +489,8 @@ class _LastBatch:
         batch = self._records.next_batch()
         if batch is not None:
             self.start, self.stop = batch.base_offset, getattr(batch, "next_offset", 0)
+            if isinstance(batch, DefaultRecordBatch) and batch.compression_type:
+                check_unpacked_size(batch.compression_type, bytes(memoryview(batch._buffer)[batch._pos :]))
         return batch
 
 
