@@ -34,7 +34,7 @@ def use(client, seconds=30.0):
 
 def test_a_hundred_callers_open_one_client():
     opener = Opener()
-    client = SharedClient(opener.open, opener.closed.append)
+    client = SharedClient("server", opener.open, opener.closed.append)
     with ThreadPoolExecutor(100) as pool:
         results = [pool.submit(use, client) for _ in range(100)]
         wait_until(lambda: opener.opened)
@@ -45,7 +45,7 @@ def test_a_hundred_callers_open_one_client():
 
 def test_who_waits_too_long_is_told_while_the_opening_goes_on():
     opener = Opener()
-    client = SharedClient(opener.open, opener.closed.append)
+    client = SharedClient("server", opener.open, opener.closed.append)
     for _ in range(3):
         with pytest.raises(UnavailableError, match="no connection within"):
             use(client, 0.01)
@@ -57,7 +57,7 @@ def test_who_waits_too_long_is_told_while_the_opening_goes_on():
 def test_a_failure_is_everybodys_for_a_moment(monkeypatch):
     opener = Opener(OSError("refused"))
     opener.may_open.set()
-    client = SharedClient(opener.open, opener.closed.append)
+    client = SharedClient("server", opener.open, opener.closed.append)
     monkeypatch.setattr(shared, "_FAILURE_KEPT_SECONDS", 3_600)
     for _ in range(5):
         with pytest.raises(OSError, match="refused"):
@@ -72,7 +72,7 @@ def test_a_failure_is_everybodys_for_a_moment(monkeypatch):
 def test_a_discarded_client_is_closed_when_its_last_user_has_left():
     opener = Opener()
     opener.may_open.set()
-    client = SharedClient(opener.open, opener.closed.append)
+    client = SharedClient("server", opener.open, opener.closed.append)
     with client.using(30) as number:
         with client.using(30) as same:
             client.discard(same)

@@ -50,7 +50,8 @@ logger = structlog.get_logger(__name__)
 _HEARTBEAT_MS = 1_000  # a member hears of a rebalance with its next heartbeat, and the group waits for it
 _ANSWER_MS = 4_000
 # An append must succeed or fail within five seconds: it waits so long for the producer, and for a topic's metadata.
-_APPEND_SECONDS, _OPEN_SECONDS, _BLOCK_MS = 4.6, 2.5, 2_000
+_APPEND_SECONDS, _OPEN_SECONDS, _BLOCK_MS = 4.6, 3.0, 1_500
+_BOOTSTRAP_MS = 2_700  # sooner than a caller gives up, so that it hears why there is no producer
 _STUCK = 8.0  # seconds: longer than any call of ours may take
 _UNPACK_TRIES = 3
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC).timestamp() * 1000 - 1_000  # milliseconds
@@ -88,7 +89,7 @@ class KafkaLog:
             "proxy_url": _ClosingSocket.URL,
             **options,
         }
-        self._producer: SharedClient[Any] = SharedClient(self._open_producer, _close_producer)
+        self._producer: SharedClient[Any] = SharedClient("Kafka", self._open_producer, _close_producer)
 
     def rewrite(self, key: str, change: Callable[[bytes | None], bytes | None]) -> datetime:
         """A broker's records cannot be changed: they go with its retention, or never (`datetime.max`).
@@ -173,7 +174,7 @@ class KafkaLog:
     def _open_producer(self) -> Any:
         return _construct(
             kafka.KafkaProducer,
-            self._config,
+            {**self._config, "bootstrap_timeout_ms": _BOOTSTRAP_MS},
             acks="all",
             enable_idempotence=True,
             batch_size=131_072,

@@ -30,7 +30,8 @@ class _Opening(Generic[T]):
 class SharedClient(Generic[T]):
     """Opens a client when it is first wanted, for all who want it; a failure is everybody's for a second."""
 
-    def __init__(self, open_client: Callable[[], T], close_client: Callable[[T], object]) -> None:
+    def __init__(self, server: str, open_client: Callable[[], T], close_client: Callable[[T], object]) -> None:
+        self._server = server
         self._open_client, self._close_client = open_client, close_client
         self._lock = threading.Lock()
         self._current: _Opening[T] | None = None
@@ -43,7 +44,7 @@ class SharedClient(Generic[T]):
             try:
                 client = opening.client.result(seconds)
             except TimeoutError as error:
-                raise UnavailableError(f"no connection within {seconds:g} s") from error
+                raise UnavailableError(f"{self._server} does not answer: no connection within {seconds:g} s") from error
             yield client
         finally:
             self._leave(opening)
