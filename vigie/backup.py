@@ -14,13 +14,16 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, func, insert, select
+from sqlalchemy import Connection, Date, DateTime, Engine, MetaData, Table, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 from vigie import clock, due
-from vigie.db import migrate, search
+from vigie.db import migrate, search, types
 from vigie.db.engine import writing
 from vigie.errors import InvalidInputError
 
@@ -90,7 +93,12 @@ def _lines(connection: Connection, table: Table) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> Any:
-    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes | memoryview) else value
+    """Return a stored value as SQLite has it, whichever database it comes from; bytes as {"b64": …}."""
+    if isinstance(value, bytes | memoryview):
+        return {"b64": base64.b64encode(value).decode()}
+    if isinstance(value, datetime):
+        return types.microseconds(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _write_log(log: Path, archive: zipfile.ZipFile) -> None:
@@ -178,11 +186,18 @@ def _row(line: bytes, table: Table) -> Row:
     if len(line) > _MOST_LINE:
         raise ValueError("a row is too long")
     given = json.loads(line)
-    return {
-        name: base64.b64decode(value["b64"]) if isinstance(value, dict) and set(value) == {"b64"} else value
-        for name, value in given.items()
-        if name in table.c
-    }
+    return {name: _native(value, table.c[name].type) for name, value in given.items() if name in table.c}
+
+
+def _native(value: Any, kind: TypeEngine[Any]) -> Any:
+    """Return a value of a backup as a column of that type takes it."""
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        return base64.b64decode(value["b64"])
+    if isinstance(kind, JSONB):
+        return types.storable(value)
+    if isinstance(kind, DateTime) and value is not None:
+        return types.moment(value)
+    return date.fromisoformat(value) if isinstance(kind, Date) and value is not None else value
 
 
 def _check_log(archive: zipfile.ZipFile) -> None:

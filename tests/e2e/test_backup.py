@@ -22,10 +22,17 @@ from vigie.errors import InvalidInputError
 def tables(engine):
     with db.reading(engine) as connection:
         return {
-            table.name: sorted(map(repr, connection.execute(select(table)).all()))
+            table.name: sorted(str(ordered(list(row))) for row in connection.execute(select(table)).all())
             for table in metadata.sorted_tables
             if table.name != "token"
         }
+
+
+def ordered(value):
+    """Return a value of JSON with its keys in order: PostgreSQL's `jsonb` keeps none."""
+    if isinstance(value, dict):
+        return {name: ordered(value[name]) for name in sorted(value)}
+    return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def _now_sqlite(element: _Now, compiler: Any, **kwargs: Any) -> str:
 
 @compiles(_Now, "postgresql")
 def _now_postgresql(element: _Now, compiler: Any, **kwargs: Any) -> str:
-    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    return "clock_timestamp()"
 
 
 def upsert(

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from vigie.db.engine import writing
 
 # The newest file in migrations/versions; a test compares, as importing Alembic costs 0.4 s at every start.
-HEAD = "0024"
+HEAD = "0026"
 
 
 def migrate(engine: Engine, to: str = "head") -> None:
@@ -19,6 +19,7 @@ def migrate(engine: Engine, to: str = "head") -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes minutes
             connection.execute(text("SELECT pg_advisory_xact_lock(8444331)"))
         config.attributes["connection"] = connection
         command.upgrade(config, to)

@@ -1,4 +1,4 @@
-"""What is stored. Columns say their unit where the name does not; a moment is an `Instant`, a day is `YYYY-MM-DD`."""
+"""What is stored. Columns say their unit where the name does not; a moment is an `Instant`, a day is a `Day`."""
 
 from sqlalchemy import (
     JSON,
@@ -15,10 +15,11 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
     true,
 )
 
-from vigie.db.types import Instant
+from vigie.db.types import Day, Instant, Json
 
 metadata = MetaData(
     naming_convention={
@@ -34,6 +35,10 @@ def _company() -> Column[str]:
     return Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), nullable=False)
 
 
+# Which rows two partial indexes of `mention` hold; a query must say so in the same words (analysis/queries.py).
+_EXCLUDED = text("status = 'aside' OR apart IS NOT NULL")
+_ASKING = text("wishes <> '[]'")
+
 # Who listens, and where
 
 company = Table(
@@ -44,10 +49,10 @@ company = Table(
     Column("city", Text),
     Column("siren", String(14)),
     Column("sector", String(16)),
-    Column("aliases", JSON, nullable=False),
+    Column("aliases", Json, nullable=False),
     Column("website", Text),
     # First names of the team, masked where a customer complains.
-    Column("staff", JSON, nullable=False, server_default="[]"),
+    Column("staff", Json, nullable=False, server_default="[]"),
     # Whether authors are known by a pseudonym from when they are collected.
     Column("pseudonyms", Boolean, nullable=False, server_default=false()),
     Column("language", String(8), nullable=False),
@@ -74,17 +79,17 @@ source = Table(
     Column("kind", String(64), nullable=False),
     Column("name", Text, nullable=False),
     Column("target", Text, nullable=False),
-    Column("options", JSON, nullable=False),
+    Column("options", Json, nullable=False),
     # Passwords and keys among the options, sealed (vigie/secrets.py).
     Column("sealed", LargeBinary),
     # Whether the secret was set by the host: then a firm's editors change neither target nor options.
     Column("held_by_host", Boolean, nullable=False, server_default=false()),
     # What the source needs to ask only for what is new; stored once its mentions are durable in the log.
-    Column("cursor", JSON, nullable=False),
+    Column("cursor", Json, nullable=False),
     # Seconds between two polls, learnt from how often it brings something.
     Column("every", Integer),
     # What the page of the firm lacks, in words of ingest/sources/page.py.
-    Column("findings", JSON),
+    Column("findings", Json),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("error", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
@@ -92,7 +97,7 @@ source = Table(
     Column("polled_at", Instant),
     Column("received_at", Instant),
     # From this day on its days count in baselines.
-    Column("listening_since", String(10)),
+    Column("listening_since", Day),
     Column("created_at", Instant, nullable=False),
     Index(None, "company_id"),
 )
@@ -103,7 +108,7 @@ aggregate = Table(
     metadata,
     Column("source_id", String(64), ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
     Column("platform", String(64), primary_key=True),
-    Column("day", String(10), primary_key=True),
+    Column("day", Day, primary_key=True),
     _company(),
     # On five.
     Column("average", Float, nullable=False),
@@ -122,7 +127,7 @@ learnt = Table(
     # columns, layout
     Column("kind", String(16), primary_key=True),
     Column("shape", String(64), primary_key=True),
-    Column("value", JSON, nullable=False),
+    Column("value", Json, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -140,7 +145,7 @@ recipient = Table(
     # How often the firm's mail comes: weekly, daily or monthly.
     Column("frequency", String(16), nullable=False, server_default="weekly"),
     # The rules whose alerts are mailed; null for all of them.
-    Column("rules", JSON(none_as_null=True)),
+    Column("rules", Json(none_as_null=True)),
     # Whether an alert is mailed again until somebody has seen to it.
     Column("reminders", Boolean, nullable=False, server_default=false()),
 )
@@ -196,20 +201,20 @@ mention = Table(
     Column("layout", String(64)),
     Column("copy_of", String(64)),
     # Whether it speaks of this firm: {score, reasons}; null where nobody doubts it.
-    Column("relevance", JSON),
+    Column("relevance", Json),
     # Which edition of the text this is: a later one replaces it, an earlier one does not.
     Column("edition_at", Instant, nullable=False),
     Column("content_hash", String(32), nullable=False),
     # The day of publication in the company's time zone.
-    Column("day", String(10), nullable=False),
+    Column("day", Day, nullable=False),
     Column("label", String(8), nullable=False),
     Column("score", Float, nullable=False),
     Column("confidence", Float, nullable=False),
     Column("mixed", Boolean, nullable=False),
-    Column("themes", JSON, nullable=False),
-    Column("because", JSON, nullable=False),
+    Column("themes", Json, nullable=False),
+    Column("because", Json, nullable=False),
     # What the customer asks for: {request, quote}; and whether the words say the contrary of the stars.
-    Column("wishes", JSON, nullable=False, server_default="[]"),
+    Column("wishes", Json, nullable=False, server_default="[]"),
     Column("contradicts", Boolean, nullable=False, server_default=false()),
     Column("analyser", String(64), nullable=False),
     # new, acknowledged, done, or aside (not about this company: it does not count)
@@ -223,6 +228,13 @@ mention = Table(
     Index(None, "copy_of"),
     Index(None, "layout"),
     Index(None, "expires_at"),
+    Index(
+        "ix_mention_excluded",
+        *("company_id", "apart", "published_at", "id", "status"),
+        postgresql_where=_EXCLUDED,
+        sqlite_where=_EXCLUDED,
+    ),
+    Index("ix_mention_wishes", "company_id", "day", postgresql_where=_ASKING, sqlite_where=_ASKING),
 )
 
 # What a search looks in: derived from the mention, indexed by PostgreSQL's GIN or, by triggers, in SQLite's FTS5.
@@ -255,7 +267,7 @@ def _rollup(name: str) -> Table:
         name,
         metadata,
         Column("company_id", String(64), ForeignKey("company.id", ondelete="CASCADE"), primary_key=True),
-        Column("day", String(10), primary_key=True),
+        Column("day", Day, primary_key=True),
         Column("source_id", String(64), primary_key=True),
         # A theme, or empty for all mentions of that day and source, each once.
         Column("theme", String(32), primary_key=True),
@@ -283,8 +295,8 @@ alert = Table(
     Column("rule", String(64), nullable=False),
     Column("subject", String(128), nullable=False),
     Column("window", String(32), nullable=False),
-    Column("facts", JSON, nullable=False),
-    Column("mention_ids", JSON, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("mention_ids", Json, nullable=False),
     Column("happened_at", Instant, nullable=False),
     Column("raised_at", Instant, nullable=False),
     # Somebody has seen it; it is over.
@@ -304,7 +316,7 @@ report = Table(
     Column("period", String(16), primary_key=True),
     Column("recipient", String(320), primary_key=True),
     # What was sent, as facts: the page of an old week shows what its mail said.
-    Column("snapshot", JSON, nullable=False),
+    Column("snapshot", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -398,7 +410,7 @@ due = Table(
     Column("due_at", Instant, nullable=False),
     Column("claim", Integer, nullable=False, server_default="0"),
     # The earliest day that the job has to look at, where it has one.
-    Column("since", String(10)),
+    Column("since", Day),
     Index(None, "kind", "due_at"),
 )
 
@@ -408,7 +420,7 @@ heartbeat = Table(
     Column("role", String(16), primary_key=True),
     Column("process", String(128), primary_key=True),
     Column("seen_at", Instant, nullable=False),
-    Column("facts", JSON, nullable=False),
+    Column("facts", Json, nullable=False),
 )
 
 # Who may look, and who is told
@@ -427,7 +439,7 @@ token = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     # The parts of the API that a key opens; null for all.
-    Column("scopes", JSON(none_as_null=True)),
+    Column("scopes", Json(none_as_null=True)),
     Index(None, "company_id"),
     Index(None, "person_id"),
 )
@@ -499,7 +511,7 @@ marker = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     _company(),
-    Column("day", String(10), nullable=False),
+    Column("day", Day, nullable=False),
     Column("label", String(120), nullable=False),
     # The theme that it is about, or empty for all.
     Column("theme", String(32), nullable=False, server_default=""),
@@ -515,7 +527,7 @@ dispute = Table(
     Column("mention_id", String(64), primary_key=True),
     _company(),
     Column("reason", String(32), nullable=False),
-    Column("copy", JSON, nullable=False),
+    Column("copy", Json, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("by", String(120), nullable=False),
     Column("at", Instant, nullable=False),
@@ -553,7 +565,7 @@ rule = Table(
     # A switch's own name, or `mention`.
     Column("kind", String(64), nullable=False),
     Column("name", String(120), nullable=False),
-    Column("conditions", JSON(none_as_null=True)),
+    Column("conditions", Json(none_as_null=True)),
     Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("created_at", Instant, nullable=False),
     Index(None, "company_id"),
@@ -566,11 +578,11 @@ webhook = Table(
     _company(),
     Column("url", Text, nullable=False),
     Column("secret", LargeBinary, nullable=False),
-    Column("events", JSON, nullable=False),
+    Column("events", Json, nullable=False),
     # Alerts of these rules only; null for all.
-    Column("rules", JSON),
+    Column("rules", Json),
     # Of `mention.analysed`: mentions that fulfil these conditions only; null for all.
-    Column("mentions", JSON(none_as_null=True)),
+    Column("mentions", Json(none_as_null=True)),
     # What is sent in the event's place, and with which headers, both encrypted: a recipe's, or the firm's own.
     Column("recipe", String(32)),
     Column("template", LargeBinary),

@@ -5,12 +5,19 @@ from typing import Literal
 from alembic import context
 
 from vigie.db.tables import metadata
-from vigie.db.types import Instant
+from vigie.db.types import Day, Instant, Json
+
+_PLAIN = {
+    Instant: 'sa.BigInteger().with_variant(sa.DateTime(timezone=True), "postgresql")',
+    Day: 'sa.String(10).with_variant(sa.Date(), "postgresql")',
+    Json: 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")',
+}
 
 
 def render_item(kind: str, item: object, autogen_context: object) -> str | Literal[False]:
-    """Instants are plain whole numbers in a migration, which must not change when our code does."""
-    return "sa.BigInteger()" if kind == "type" and isinstance(item, Instant) else False
+    """Return our types in plain words: a migration must not change when our code does."""
+    plain = next((words for ours, words in _PLAIN.items() if kind == "type" and isinstance(item, ours)), None)
+    return plain or False
 
 
 context.configure(
