@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from analysis import alerts, endpoints, rule_store, rules
+from analysis import alerts, endpoints, publishing, rule_store, rules
 from analysis.alerts import Finding
 from vigie import clock, db, due, ids
 from vigie.db.tables import alert, rule
@@ -55,7 +55,9 @@ def raise_alerts(connection: Connection, company_id: str, findings: Iterable[Fin
     rows = [_alert_row(company_id, alert_id, one) for alert_id, one in found.items() if alert_id not in known]
     db.upsert(connection, alert, rows)
     if tell:
-        endpoints.tell(connection, company_id, [(raised(row), row) for row in rows])
+        told = [(raised(row), row) for row in rows]
+        endpoints.tell(connection, company_id, told)
+        publishing.publish(connection, [event for event, _ in told])
         due.schedule(connection, due.ALERT_MAIL, [company_id] if rows else [])
     return len(rows)
 
@@ -120,6 +122,7 @@ def tell_resolved(connection: Connection, rows: Iterable[Row]) -> None:
         shown = shown_alert(row)
         told = AlertResolved(id=event_id, time=row["resolved_at"], company_id=row["company_id"], shown=shown)
         endpoints.tell(connection, row["company_id"], [(told, row)])
+        publishing.publish(connection, [told])
 
 
 def shown_alert(row: Mapping[str, Any]) -> Row:

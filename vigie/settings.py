@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     log_retention: Annotated[timedelta, BeforeValidator(_days)] = Field(
         timedelta(days=30), description="how long the log keeps what it carried"
     )
+    publish_alerts: bool = Field(
+        default=False, description="append each alert to the log's topic `alerts`, for other programs (docs/kafka.md)"
+    )
     metrics_address: str | None = Field(
         None, description="host:port on which a role without pages answers /metrics and /health"
     )

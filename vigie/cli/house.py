@@ -22,6 +22,12 @@ class House:
     engine: "Engine"
     log: "EventLog"
 
+    def __post_init__(self) -> None:
+        if self.settings.publish_alerts:
+            from analysis import publishing
+
+            publishing.enable(self.engine)
+
     @property
     def intake(self) -> "Intake":
         """Where mentions enter the log."""
