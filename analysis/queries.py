@@ -28,17 +28,20 @@ from analysis.reputation import five_stars_needed, next_shown
 from analysis.rollups import ALL, Sums
 from analysis.wishes import OTHER
 from analysis.words import lemmas
-from vigie import db
+from vigie import clock, db
 from vigie.db.tables import aggregate, alert, mention, rollup, source
 from vigie.errors import InvalidInputError, NotFoundError
 
 _WORDED_WITHIN = timedelta(days=90)
 # Whole numbers also on PostgreSQL, whose sums of big integers are decimals.
 _SUMS = [cast(func.sum(rollup.c[name]), BigInteger) for name in Sums._fields]
+_LATEST_FIRST = mention.c.published_at.desc(), mention.c.id.desc()
+_MOST_WALKED = 5_000  # mentions in which a search looks before it asks the index of words
 _MOST_READ = 400  # texts, of each of the two times that are compared
 COUNTS = and_(mention.c.status != "aside", mention.c.apart.is_(None))
 # Each in the words of its partial index: a bound value would hide from the planner that the index holds these rows.
-_IS_EXCLUDED = or_(mention.c.status == literal_column("'aside'"), mention.c.apart.is_not(None))
+_IS_ASIDE = mention.c.status == literal_column("'aside'")
+_IS_EXCLUDED = or_(_IS_ASIDE, mention.c.apart.is_not(None))
 _HAS_WISHES = mention.c.wishes != literal_column("'[]'")
 
 
@@ -159,7 +162,7 @@ def texts(connection: Connection, company_id: str, first: date, last: date, *, l
     """The texts of mentions that count, published between two days, the latest first."""
     rows = connection.execute(
         select(mention.c.text, mention.c.title, mention.c.language)
-        .where(mention.c.company_id == company_id, mention.c.day.between(first.isoformat(), last.isoformat()), COUNTS)
+        .where(mention.c.company_id == company_id, *published_on(first, last), COUNTS)
         .order_by(mention.c.published_at.desc())
         .limit(limit)
     )
@@ -278,8 +281,24 @@ def mentions(
     query = _filtered(company_id, wanted)
     if after:
         query = query.where(db.before(mention.c.published_at, mention.c.id, after))
-    latest_first = query.order_by(mention.c.published_at.desc(), mention.c.id.desc())
-    return connection.execute(latest_first.limit(limit)).mappings().all()
+    page = query.order_by(*_LATEST_FIRST).limit(limit)
+    if not wanted.q:
+        return connection.execute(page).mappings().all()
+    if connection.dialect.name == "postgresql":
+        walked = search.finds_among(_latest_ids(company_id, after), wanted.q)
+        found = connection.execute(page.where(walked)).mappings().all()
+        if len(found) == limit:
+            return found
+    return connection.execute(page.where(search.finds(company_id, wanted.q))).mappings().all()
+
+
+def _latest_ids(company_id: str, after: tuple[datetime, str] | None) -> Select[tuple[str]]:
+    """The firm's next mentions after one, in which a frequent word is found sooner than by its long list in the
+    index."""
+    query = select(mention.c.id).where(mention.c.company_id == company_id)
+    if after:
+        query = query.where(db.before(mention.c.published_at, mention.c.id, after))
+    return query.order_by(*_LATEST_FIRST).limit(_MOST_WALKED)
 
 
 def one_mention(connection: Connection, company_id: str, mention_id: str) -> RowMapping:
@@ -346,12 +365,10 @@ def shown_mention(row: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any
 
 
 def _filtered(company_id: str, wanted: Filter) -> Select[Any]:
+    """The firm's mentions that are meant, whatever their words."""
     columns = mention.c
     query = select(mention).where(columns.company_id == company_id)
-    if wanted.first:
-        query = query.where(columns.day >= wanted.first.isoformat())
-    if wanted.last:
-        query = query.where(columns.day <= wanted.last.isoformat())
+    query = query.where(*published_on(wanted.first, wanted.last))
     if wanted.sentiment and wanted.sentiment not in {"negative", "neutral", "positive"}:
         raise InvalidInputError("sentiment is one of negative, neutral, positive")
     for column, value in (
@@ -370,15 +387,31 @@ def _filtered(company_id: str, wanted: Filter) -> Select[Any]:
     if wanted.theme:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'
         query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
-    if wanted.q:
-        query = query.where(search.finds(company_id, wanted.q))
     return query
+
+
+def published_on(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
+    """Mentions whose day lies between two days, both included; None for no bound.
+
+    The moments between which these days begin and end anywhere stand beside them: only those have an index.
+    """
+    where: list[ColumnElement[bool]] = []
+    if first:
+        where += [mention.c.day >= first.isoformat(), mention.c.published_at >= _midnight(first.toordinal() - 1)]
+    if last:
+        where += [mention.c.day <= last.isoformat(), mention.c.published_at <= _midnight(last.toordinal() + 2)]
+    return where
+
+
+def _midnight(ordinal: int) -> datetime:
+    """Return the midnight in UTC that begins a day; the first or last one that there is, if that day is none."""
+    return clock.midnight(date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal())))
 
 
 def _stands(apart: str | None) -> ColumnElement[bool]:
     if apart is None:
         return COUNTS
-    return mention.c.status == "aside" if apart == "aside" else mention.c.apart == apart
+    return _IS_ASIDE if apart == "aside" else mention.c.apart == apart
 
 
 def _escaped(text: str) -> str:

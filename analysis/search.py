@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, false, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, false, select
 
 from analysis.words import asked_forms, asked_words, word_forms, written
 from vigie import db, due
@@ -25,10 +25,16 @@ _BATCH = 500
 def finds(company_id: str, q: str) -> ColumnElement[bool]:
     """Whether a mention of this firm holds every word of `q` in title, text or author, inflections and accents aside;
     `serv*` stands for every word that begins so."""
-    wanted = [word for part in q.split() for word in _asked(part)][:_MOST_WORDS]
-    if not wanted:
-        return false()
-    return mention.c.id.in_(search.matching([{_firm(company_id)}, *wanted]))
+    wanted = _wanted(q)
+    return mention.c.id.in_(search.matching([{_firm(company_id)}, *wanted])) if wanted else false()
+
+
+def finds_among(mention_ids: Select[tuple[str]], q: str) -> ColumnElement[bool]:
+    """Whether a mention is one of these, a few thousand at most, and holds every word of `q` as `finds` means it."""
+    wanted = _wanted(q)
+    is_one = mention_search.c.mention_id.in_(mention_ids)
+    holding = select(mention_search.c.mention_id).where(is_one, search.has_words(wanted))
+    return mention.c.id.in_(holding) if wanted else false()
 
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -58,6 +64,11 @@ def fill(engine: Engine) -> int:
             done = len(rows)
             due.finish(connection, timer, again_at=db.present(connection) if rows else None)
     return done
+
+
+def _wanted(q: str) -> list[set[str]]:
+    """Return for each word of the question the words that answer it."""
+    return [words for part in q.split() for words in _asked(part)][:_MOST_WORDS]
 
 
 def _asked(part: str) -> list[set[str]]:

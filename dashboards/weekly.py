@@ -218,7 +218,7 @@ def _of_week(
         .where(
             mention.c.company_id == firm["id"],
             queries.COUNTS,
-            mention.c.day.between(period.first.isoformat(), period.last.isoformat()),
+            *queries.published_on(period.first, period.last),
         )
         .order_by(mention.c.published_at.desc(), mention.c.id)
         .limit(_MOST_LISTED)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, event, insert
 
-from analysis import queries, reading, store
+from analysis import queries, reading, rollups, store
 from vigie import companies, db
 from vigie.db.tables import mention
 from vigie.events import Mention, Origin
@@ -69,3 +69,22 @@ def test_customer_requests_are_found_by_their_day(engine, company_id):
         (row,) = ask(connection)
         assert row == {"request": "opening_hours", "count": 7, "quote": "Ouvrez le dimanche !"}
         assert "ix_mention_wishes" in _plans(connection, ask)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Paris"])
+def test_the_days_of_a_filter_are_the_firms_own_in_any_zone(engine, zone):
+    day = date(2026, 11, 23)
+    with db.writing(engine) as connection:
+        company_id = companies.add(connection, "Boulangerie", timezone=zone)
+        firm = dict(companies.get(connection, company_id))
+        rows = [_row(firm, number) for number in range(3 * 24)]
+        connection.execute(insert(mention), rows)
+        found = queries.mentions(connection, company_id, queries.Filter(first=day, last=day), limit=100)
+        expected = {row["id"] for row in rows if row["day"] == "2026-11-23" and rollups.counts(row)}
+        assert {row["id"] for row in found} == expected
+
+
+def test_days_without_a_neighbour_are_no_mistake(engine):
+    every = queries.Filter(first=date.min, last=date.max)
+    with db.reading(engine) as connection:
+        assert queries.mentions(connection, "co_1", every) == []
