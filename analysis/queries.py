@@ -386,7 +386,9 @@ def _filtered(company_id: str, wanted: Filter) -> Select[Any]:
     query = query.where(_stands(wanted.apart))
     if wanted.theme:
         named = f'%"theme": "{_escaped(wanted.theme)}"%'
-        query = query.where(cast(columns.themes, Text).like(named, escape="\\"))
+        is_named = case((cast(columns.themes, Text).like(named, escape="\\"), 1), else_=0)
+        # PostgreSQL takes a pattern for rare and then reads all mentions of the firm; a comparison it takes for likely.
+        query = query.where(is_named > 0)
     return query
 
 

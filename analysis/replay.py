@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from analysis import alerts, queries
 from analysis.alerts import DROP, MOST_NEGATIVE_A_DAY, Finding, History
@@ -61,10 +61,11 @@ def year(connection: Connection, company_id: str, today: date) -> Year:
     told = [row for row in connection.execute(newest_first).mappings() if alerts.is_negative({**row, "status": "new"})]
     by_day = Counter(row["day"] for row in told)
     history = queries.history(connection, company_id, first - _BASELINE, today)
+    counted = queries.daily(connection, company_id, first, today)
     return Year(
         first=first,
         last=today,
-        mentions=connection.execute(select(func.count()).select_from(mention).where(*ours)).scalar_one(),
+        mentions=sum(sums.mentions for sums in counted.values()),
         unhappy=sum(min(count, MOST_NEGATIVE_A_DAY) for count in by_day.values()),
         crowded_days=sum(count > MOST_NEGATIVE_A_DAY for count in by_day.values()),
         unanswered=sum(not row["reply"] for row in told),

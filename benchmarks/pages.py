@@ -42,7 +42,7 @@ _OTHERS = {
     **{where: f"{where[1]} || '-' || :number" for where in (("source", "id"), ("rollup", "source_id"), ("mention", "id"),
                                                            ("mention", "source_id"), ("mention_search", "mention_id"))},
     ("mention_search", "number"): "number + :number * 7919",
-    ("mention_search", "words"): "replace(words, 'f' || lower(hex(:ours)), 'f' || lower(hex(:other)))",
+    ("mention_search", "words"): "replace(words, :our_token, :other_token)",
 }  # fmt: skip
 PLACES = ("", "/reviews", "/reviews?q=accueil", "/reviews?theme=service&sentiment=negative", "/reviews/{mention}",
           "/subjects", "/subjects?by=week&theme=service", "/alerts", "/year", "/settings", "/guides")  # fmt: skip
@@ -59,7 +59,7 @@ def filled(folder: str, mentions: int, a_firm: int) -> tuple[House, str]:
     read = reading.read_all([Asked(text, rating=stars) for text, stars in texts])
     company_id = fill(engine, texts, read, a_firm)
     for number in range(1, mentions // a_firm):
-        _copy(engine, company_id, number)
+        copy_firm(engine, company_id, number)
     with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE")
     return House(settings, engine, log), company_id
@@ -86,16 +86,19 @@ def fill(engine: Engine, texts: list[tuple[str, float | None]], read: list[Readi
     return company_id
 
 
-def _copy(engine: Engine, company_id: str, number: int) -> None:
+def copy_firm(engine: Engine, company_id: str, number: int) -> None:
     """Another firm that heard the same: its rows are those of the first under other ids."""
     other = f"co_{number:09d}"
+    values = {"ours": company_id, "other": other, "number": number}
+    values |= {"our_token": f"f{company_id.encode().hex()}", "other_token": f"f{other.encode().hex()}"}
     with db.writing(engine) as connection:
         for table in (tables.company, tables.source, tables.mention, tables.mention_search, tables.rollup):
             names = [column.name for column in table.columns]
             shown = [_OTHERS.get((table.name, name), name) for name in names]
             where = _OURS.get(table.name, "company_id = :ours")
             copied = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(shown)} FROM {table.name} WHERE {where}"
-            connection.execute(text(copied), {"ours": company_id, "other": other, "number": number})
+            statement = text(copied)
+            connection.execute(statement, {name: values[name] for name in statement.compile().params})
 
 
 def _numbered(read: list[Reading], first: int, last: int) -> Iterator[tuple[int, Reading]]:
