@@ -53,6 +53,7 @@ bench: $(VENV)/.dev kafka-jars ## measure, and write docs/benchmarks.md and its 
 	$(BIN)/python -m benchmarks.polls
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.million
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.trend
 	$(BIN)/python -m benchmarks.limits

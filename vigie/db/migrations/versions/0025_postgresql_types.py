@@ -1,6 +1,6 @@
 """On PostgreSQL, moments become `timestamptz`, days `date`, and JSON `jsonb`; SQLite has none of these and stays.
 
-Each table is written anew once, with its indexes: docs/operations.md says how long that took with a million mentions.
+Each table is written anew once, with its indexes: 61 s with a million mentions (1.1 GB) on two busy cores, without fsync.
 While it runs nothing else reads or writes. `headers` stay `json`: they hold whatever bytes strangers sent.
 """
 
