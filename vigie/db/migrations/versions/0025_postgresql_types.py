@@ -1,7 +1,7 @@
 """On PostgreSQL, moments become `timestamptz`, days `date`, and JSON `jsonb`; SQLite has none of these and stays.
 
-Each table is written anew once, with its indexes: 61 s with a million mentions (1.1 GB) on two busy cores, without fsync.
-While it runs nothing else reads or writes. `headers` stay `json`: they hold whatever bytes strangers sent.
+Each table is written anew once, with its indexes: 61 s with a million mentions (1.1 GB) on two busy cores, without
+fsync. While it runs nothing else reads or writes. `headers` stay `json`: they hold whatever bytes strangers sent.
 """
 
 import json
