@@ -43,7 +43,8 @@ Event = MutableMapping[str, Any]
 def configure(level: str = "info", line_format: str = "logfmt") -> None:
     """Write the logs of this process to standard error; `level` is a key of `LEVELS`, `line_format` logfmt or json."""
     is_debug = level == "debug"
-    renderer = structlog.processors.JSONRenderer() if line_format == "json" else structlog.processors.LogfmtRenderer()
+    in_order = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+    renderer = structlog.processors.JSONRenderer() if line_format == "json" else in_order
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -49,7 +49,7 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
     """Settings, database and log, opened; what is embedded is made here, as nobody else does so.
 
     `role` names this process to PostgreSQL (`application_name`), to Kafka (`client_id`) and in traces. Commands that
-    are no role log warnings only, unless VIGIE_LOG_LEVEL is set: what they do is said in their own words.
+    are no role, and roles in a terminal, log warnings only, unless VIGIE_LOG_LEVEL is set.
     """
     from vigie import db, heartbeat, logs, moving, private_files, settings, traces
     from vigie.db.migrate import is_current, migrate
@@ -57,8 +57,9 @@ def opened(*, migrated: bool = True, role: str = "command", **overrides: Any) ->
     from vigie.log import open_log
 
     given = settings.load(**overrides)
-    is_chosen = role != "command" or "log_level" in given.model_fields_set
-    logs.configure(given.log_level if is_chosen else "warning", given.log_format)
+    is_told_in_words = role == "command" or sys.stderr.isatty()
+    is_quiet = is_told_in_words and "log_level" not in given.model_fields_set
+    logs.configure("warning" if is_quiet else given.log_level, given.log_format)
     if given.database_url is None and moving.has_moved(given.data_dir):
         raise SettingsError(
             "the data has moved to another database: set VIGIE_DATABASE_URL and VIGIE_LOG_URL as they were given to "
