@@ -22,6 +22,7 @@ from ingest.http import Web
 from ingest.mail.letter import MAX_BYTES
 from ingest.mail.proof import is_of
 from ingest.mail.receive import senders
+from ingest.mail.utf7 import encode_folder
 from ingest.parsing import review_of
 from ingest.source import Cursor, Options, Poll, Polled, Terms
 from vigie.errors import SourceError, UnavailableError
@@ -125,9 +126,19 @@ def _enter(client: _Client, user: str, options: Options) -> None:
     if token := options.get("token"):
         client.authenticate("XOAUTH2", lambda _: f"user={user}\x01auth=Bearer {token}\x01\x01".encode())
     elif password := options.get("password"):
-        client.login(user, password)
+        _log_in(client, user, password)
     else:
         raise SourceError("the mailbox needs a password (an app password) or a token", permanent=True)
+
+
+def _log_in(client: _Client, user: str, password: str) -> None:
+    """Log in; LOGIN takes ASCII alone (RFC 3501, 6.2.3), AUTHENTICATE PLAIN takes UTF-8 (RFC 4616)."""
+    if f"{user}{password}".isascii():
+        client.login(user, password)
+    elif "AUTH=PLAIN" in client.capabilities:
+        client.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+    else:
+        raise SourceError("the mailbox's server takes no password with accents: choose another one", permanent=True)
 
 
 def _addresses(user: str, host: str) -> set[str]:
@@ -136,8 +147,7 @@ def _addresses(user: str, host: str) -> set[str]:
 
 
 def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str | None) -> Poll:
-    escaped = folder.replace("\\", r"\\").replace('"', r"\"")  # a quoted string (RFC 3501, 4.3)
-    status, _ = client.select(f'"{escaped}"', readonly=True)
+    status, _ = client.select(encode_folder(folder), readonly=True)
     if status != "OK":
         raise SourceError(f"the mailbox has no folder {folder!r}", permanent=True)
     validity = str((client.response("UIDVALIDITY")[1] or [b""])[0])

@@ -1,11 +1,13 @@
 """The owner's mailbox over a real socket: read-only, headers first, only listed senders, on from where it stopped."""
 
+import base64
 import re
 import socketserver
 import threading
 import time
 from contextlib import suppress
 from email import message_from_bytes
+from urllib.parse import quote
 
 import dns.resolver
 import pytest
@@ -21,8 +23,9 @@ from vigie.errors import SourceError
 class Mailserver:
     """A small IMAP server: what it was asked is in `asked`."""
 
-    def __init__(self, mails, validity=7):
+    def __init__(self, mails, validity=7, capabilities="", folder="INBOX"):
         self.mails, self.validity, self.asked = mails, validity, []
+        self.capabilities, self.folder, self.credentials = capabilities, folder, []
         server = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -42,9 +45,15 @@ class Mailserver:
             def answer(self, tag, command):
                 upper = command.upper()
                 if upper.startswith("CAPABILITY"):
-                    self.say("* CAPABILITY IMAP4rev1", f"{tag} OK done")
+                    self.say(f"* CAPABILITY IMAP4rev1 {server.capabilities}".strip(), f"{tag} OK done")
+                elif upper.startswith("AUTHENTICATE PLAIN"):
+                    self.say("+ ")
+                    server.credentials.append(base64.b64decode(self.rfile.readline()).decode())
+                    self.say(f"{tag} OK done")
                 elif upper.startswith("LOGIN"):
                     self.say(f"{tag} OK done" if '"secret"' in command else f"{tag} NO wrong password")
+                elif upper.startswith("EXAMINE") and command.partition(" ")[2] != f'"{server.folder}"':
+                    self.say(f"{tag} NO there is no such folder")
                 elif upper.startswith("EXAMINE"):
                     self.say(
                         f"* {len(server.mails)} EXISTS",
@@ -259,3 +268,38 @@ def test_a_server_that_floods_is_left():
         host = address.split("/")[2]
         with Web((host,)) as web, pytest.raises(SourceError, match="more than a mailbox"):
             KINDS["mailbox"].poll(web, f"imap://m@{host}", {"password": "x"}, {})
+
+
+def poll_folder(server, folder, password="secret"):
+    with Web((server.host,)) as web:
+        target = f"imap://marie%40exemple.fr@{server.host}/{quote(folder)}"
+        return KINDS["mailbox"].poll(web, target, {"password": password}, {})
+
+
+@pytest.mark.parametrize(
+    ("folder", "on_server"),
+    [
+        ("Avis reçus", "Avis re&AOc-us"),
+        ("Avis re&AOc-us", "Avis re&AOc-us"),
+        ("Réputation/Avis & notes", "R&AOk-putation/Avis &- notes"),
+        ("R&D", "R&-D"),
+        ("台北/日本語", "&U,BTFw-/&ZeVnLIqe-"),  # the example of RFC 3501, 5.1.3
+        ("👍", "&2D3cTQ-"),
+        ('avis "google"', 'avis \\"google\\"'),
+        ("a\r\nb", "a&AA0ACg-b"),
+    ],
+)
+def test_a_folder_is_found_under_the_name_that_its_owner_sees(mailserver, folder, on_server):
+    mailserver.folder = on_server
+    assert [review.platform for review in poll_folder(mailserver, folder).found] == ["trustpilot", "planity"]
+
+
+def test_a_password_with_accents_is_sent_as_utf_8(mailserver):
+    mailserver.capabilities = "AUTH=PLAIN"
+    assert len(poll(mailserver, password="réception€").found) == 2
+    assert mailserver.credentials == ["\0marie@exemple.fr\0réception€"]
+
+
+def test_a_server_that_takes_no_accents_is_told_in_words(mailserver):
+    with pytest.raises(SourceError, match="accents"):
+        poll(mailserver, password="réception€")
