@@ -9,14 +9,15 @@ import email.header
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import Message
 from email.policy import Compat32
 from email.utils import parseaddr, parsedate_to_datetime
 
 from ingest.clean import link, plain, text_of
-from ingest.moments import in_utc
+from ingest.mail.addresses import unwrap
+from ingest.moments import in_utc, written
 
 MAX_BYTES = 2_000_000
 MAX_SOURCE_LINES = 60_000
@@ -36,7 +37,26 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"]{1,4000}")
 _BLANKS = re.compile(r"[ \t]{2,}")
 _CELL = re.compile(r"</t[dh]\s{0,9}>", re.I)
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u034f]")
-_REPLY_PREFIXES = ("re", "tr", "fw", "fwd", "réf", "wg")
+_REPLY_PREFIXES = ("re", "tr", "fw", "fwd", "réf", "wg", "aw", "rv", "enc", "trans", "transf")
+# What gateways put before the subject of a mail from outside: "[EXTERNE]", "(External) ", "EXT: ".
+_EXTERNAL = "externe?|external|extern|ext|externo|hors organisation"
+_GATEWAY_TAG = re.compile(
+    rf"[\[(*{{<]{{1,3}}\s?(?:(?:e-?mail|mail|message|expéditeur|sender|source|courriel)\s)?(?:{_EXTERNAL})"
+    r"(?:\s(?:e-?mail|mail|message|sender))?\s?[\])*}>]{1,3}\s?[:-]?\s?"
+    rf"|(?:{_EXTERNAL})\s?:\s?",
+    re.I,
+)
+# What the web's Encoding Standard reads under these names (WHATWG, 4.2): mail programs that write them mean it too.
+_MEANT_CHARACTER_SETS = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
 # Codecs that are no character sets of mails; some take time that grows with the square of the text.
 _NO_CHARACTER_SETS = {"undefined", "punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape"}
 
@@ -68,6 +88,8 @@ class Letter:
     lines: tuple[str, ...]
     links: tuple[str, ...]
     sent_at: datetime | None
+    # Whether the links are those of the markup; else they are addresses in the text, which strangers may have written.
+    is_linked_by_markup: bool = False
 
 
 def parse_message(raw: bytes) -> Message:
@@ -87,34 +109,48 @@ def parse_message(raw: bytes) -> Message:
 
 
 def read_letter(message: Message) -> Letter:
-    """Return what a parsed mail shows; whatever is broken in it is left out."""
+    """Return what a parsed mail shows first; whatever is broken in it is left out."""
+    return read_letters(message)[0]
+
+
+def read_letters(message: Message) -> list[Letter]:
+    """Return what a parsed mail shows: its plain text, where that is more than a few words, and its HTML.
+
+    Many plain parts say only that there is an HTML part; which of the two holds a review is seen as it is read.
+    """
     markup, text = _read_bodies(message)
     is_text_enough = len(text.strip()) > 40 or not markup
-    visible = text if is_text_enough else _render(markup)
+    bodies = [text] if is_text_enough else []
+    if markup:
+        bodies.append(_render(markup))
     mailbox, _, domain = read_sender(message).rpartition("@")
-    return Letter(
+    links, is_linked_by_markup = _read_links(markup, text)
+    letter = Letter(
         mailbox=mailbox[:64],
         domain=domain[:255],
-        subject=_without_reply_prefixes(read_header(message, "Subject"))[:500],
-        lines=tuple(_visible_lines(visible)),
-        links=tuple(_read_links(markup, text)),
+        subject=clean_subject(read_header(message, "Subject")),
+        lines=(),
+        links=links,
         sent_at=_parse_date(read_header(message, "Date")),
+        is_linked_by_markup=is_linked_by_markup,
     )
+    return [replace(letter, lines=tuple(_visible_lines(body))) for body in bodies]
 
 
 def read_header(message: Message, name: str) -> str:
     """Return the first header of that name, decoded, on one line; empty when there is none."""
     value = str(message.get(name, ""))[:MAX_HEADER_CHARS]
     try:
-        decoded = str(email.header.make_header(email.header.decode_header(value)))
+        parts = email.header.decode_header(value)
+        decoded = str(email.header.make_header([(text, _meant(charset)) for text, charset in parts]))
     except Exception:  # the standard library raises many things on broken headers
         decoded = value
     return " ".join(plain(decoded, most=2_000).split())
 
 
-def read_sender(message: Message) -> str:
-    """Return the address in From, in lower case; empty when there is none."""
-    value = str(message.get("From", ""))[:MAX_HEADER_CHARS]
+def read_sender(message: Message, name: str = "From") -> str:
+    """Return the address in From, or in the header of another name, in lower case; empty when there is none."""
+    value = str(message.get(name, ""))[:MAX_HEADER_CHARS]
     try:
         return parseaddr(" ".join(value.split()))[1].lower()
     except Exception:  # nested comments exhaust the standard library's recursion
@@ -147,13 +183,21 @@ def _decode(part: Message) -> str:
         return ""
     if not isinstance(payload, bytes):
         return ""
-    for charset in (declared, "utf-8", "cp1252"):
+    for charset in (_meant(declared) or "utf-8", "utf-8", "cp1252"):
         try:
             if codecs.lookup(charset).name not in _NO_CHARACTER_SETS:
                 return payload.decode(charset)
         except (LookupError, ValueError):
             continue
     return payload.decode("latin-1")
+
+
+def _meant(charset: str | None) -> str | None:
+    """Return the character set that writers mean who declare `charset`."""
+    try:
+        return _MEANT_CHARACTER_SETS.get(codecs.lookup(charset).name, charset) if charset else None
+    except (LookupError, ValueError):
+        return charset
 
 
 def _render(markup: str) -> str:
@@ -174,24 +218,29 @@ def _visible_lines(text: str) -> Iterator[str]:
             return
 
 
-def _without_reply_prefixes(subject: str) -> str:
+def clean_subject(subject: str) -> str:
+    """Return a subject without what mail programs and gateways put before it, at most 500 characters long."""
     while True:
         prefix, colon, rest = subject.partition(":")
-        if not colon or prefix.strip().lower() not in _REPLY_PREFIXES:
-            return subject
-        subject = rest.strip()
+        if colon and prefix.strip().lower() in _REPLY_PREFIXES:
+            subject = rest.strip()
+        elif tag := _GATEWAY_TAG.match(subject):
+            subject = subject[tag.end() :].strip()
+        else:
+            return subject[:500]
 
 
-def _read_links(markup: str, text: str) -> Iterator[str]:
+def _read_links(markup: str, text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the web addresses of a mail, and whether they are those of its markup."""
     addresses = [html.unescape(double or single) for double, single in _HREF.findall(markup)]
+    is_markup = bool(addresses)
     addresses = addresses or _ADDRESS.findall(text)
-    for address in addresses[:MAX_LINKS]:
-        if safe := link(address):
-            yield safe
+    links = (link(unwrap(address)) for address in addresses[:MAX_LINKS])
+    return tuple(address for address in links if address), is_markup
 
 
 def _parse_date(value: str) -> datetime | None:
     try:
         return in_utc(parsedate_to_datetime(value))
     except (TypeError, ValueError, OverflowError, IndexError):
-        return None
+        return written(value)  # in words: "lun., 2 nov. 2026 10:00:00 +0100"

@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from ingest.clean import plain
 from ingest.found import Found
+from ingest.mail.frame import Frame, Framed, count_of, parse_frame, read_framed
 from ingest.mail.letter import Letter
 from ingest.mail.proof import is_of
 from ingest.rating import on_five
@@ -45,6 +46,12 @@ _REVIEW_LINK = re.compile(r"avis|review|reply|comment", re.I)
 _NO_TEXT = re.compile(
     r"sans commentaire|n'a pas laissé de commentaire|without a comment|no comment|rating only|only left a rating", re.I
 )
+# What stands before quotation marks that hold a whole text, not some words inside one.
+_INTRODUCTION = re.compile(
+    r"(?:[:>\d★☆⭐]|\b(?:écrit|dit|déclare|wrote|says|said|avis|commentaire|review|message|comment))$", re.I
+)
+_ABOUT = re.compile(r"\bavis\b|reviews?\b|commentaire|\bcomment\b|évalu|étoile|\bstars?\b|rating|\bnoté", re.I)
+_REMOVED = re.compile(r"has been removed|was removed|a été (?:supprimé|retiré)", re.I)
 _OPENING_MARKS, _CLOSING_MARKS = '«“"', '»”"'
 _AFTER_QUOTE = ".–—-"
 _MIN_QUOTE_CHARS, _MAX_QUOTE_CHARS = 3, 4_000
@@ -58,7 +65,8 @@ class Layout:
 
     `senders` are exact addresses, or "@domain" for any of exactly that domain. Where `only_senders`, other mails of the
     platform's domains are no reviews: strangers choose their subject. `relays` are domains that pass on what strangers
-    write. `author_lines` are lines that name the author where the subject does not.
+    write. `author_lines` are lines that name the author where the subject does not. `frame` is what stands around its
+    reviews, where that is known.
     """
 
     platform: str
@@ -69,6 +77,7 @@ class Layout:
     senders: frozenset[str]
     relays: tuple[str, ...]
     only_senders: bool
+    frame: Frame | None = None
 
     def is_sender(self, mailbox: str, domain: str) -> bool:
         """Whether the platform sends its reviews from that address."""
@@ -96,19 +105,46 @@ def layout_of(mailbox: str, domain: str) -> Layout | None:
     return None
 
 
-def read(letter: Letter, layout: Layout) -> Found | None:
-    """Return the review that the mail tells of; None when it tells of none.
+def read_reviews(letter: Letter, layout: Layout) -> list[Found]:
+    """Return the reviews that the mail tells of, none when it tells of none or is not understood.
 
-    It is excluded as unconfirmed unless the layout is met whole.
+    Those that are not met whole in a known layout are excluded as unconfirmed.
+    """
+    if layout.frame and (framed := _read_in_frame(letter, layout, layout.frame)):
+        return framed
+    review = read(letter, layout)
+    return [review] if review else []
+
+
+def is_about_reviews(letter: Letter) -> bool:
+    """Whether a mail seems to speak of a review: its subject says so, or a link leads to one."""
+    return bool(_ABOUT.search(letter.subject)) or any("/reviews/" in address for address in letter.links)
+
+
+def is_removal(letter: Letter) -> bool:
+    """Whether a mail says that a review has been removed."""
+    return bool(_REMOVED.search(letter.subject))
+
+
+def read(letter: Letter, layout: Layout) -> Found | None:
+    """Return the review that the mail tells of by general rules; None when it tells of none.
+
+    It is excluded as unconfirmed unless the layout is met whole. Of several ratings the first is asked about, if it
+    stands above the text.
     """
     announcement = _find_announcement(letter, layout)
-    text = _read_text(letter)
-    ratings = _read_ratings(letter, layout.scale, text)
-    if len(ratings) != 1 or (announcement is None and not text):
-        return None
-    (rating,) = ratings
+    first_line, text = _locate_text(letter)
     author = _read_author(letter, layout, announcement)
-    is_whole = announcement is not None and bool(text or _is_wordless(letter))
+    ratings = _read_ratings(letter, layout.scale, text, author)
+    is_clear = len(set(ratings)) == 1
+    if not ratings or (announcement is None and not text):
+        return None
+    if not is_clear and (announcement is None or not text or min(ratings.values()) > first_line):
+        return None
+    rating = min(ratings, key=lambda value: ratings[value])
+    if " of " in rating:  # on another scale than the platform's
+        return None
+    is_whole = is_clear and announcement is not None and bool(text or _is_wordless(letter))
     review = Found(
         # By what is signed: a Message-ID seldom is, and the same mail under another one must stay the same review.
         external_id=ids.derived("mail", letter.subject, letter.sent_at, author, rating, text),
@@ -136,7 +172,40 @@ def _parse_layout(text: str) -> Layout:
         senders=frozenset(data["senders"]),
         relays=tuple(data.get("relays", ())),
         only_senders=data.get("only_senders", False),
+        frame=parse_frame(data["frame"]) if "frame" in data else None,
     )
+
+
+def _read_in_frame(letter: Letter, layout: Layout, frame: Frame) -> list[Found]:
+    announcement = _find_announcement(letter, layout)
+    named = announcement is not None and "author" in announcement.re.groupindex
+    author = _read_author(letter, layout, announcement) if named else ""
+    framed = read_framed(letter, frame, author)
+    is_announced = announcement is not None or count_of(letter, frame) == len(framed)
+    in_subject = set(_ratings_of_line(_without_name(letter.subject, author), layout.scale))
+    if any(in_subject - {str(review.rating)} for review in framed):
+        return []  # the subject is the platform's own
+    return [_found_of(review, letter, layout, is_announced=is_announced) for review in framed]
+
+
+def _found_of(framed: Framed, letter: Letter, layout: Layout, *, is_announced: bool) -> Found:
+    text, rating = plain(framed.text), str(framed.rating)
+    identity: tuple[object, ...] = (letter.subject, letter.sent_at, framed.author, rating, text)
+    if framed.review_id:  # stays the same where the mail is passed on
+        identity = (layout.platform, "review", framed.review_id)
+    review = Found(
+        external_id=ids.derived("mail", *identity),
+        text=text,
+        author=plain(framed.author, most=500) or None,
+        rating=on_five(rating, best=float(layout.scale)),
+        rating_given=f"{rating}/{layout.scale}",
+        published_at=letter.sent_at,
+        url=_find_link(letter, layout),
+        platform=layout.platform,
+    )
+    if framed.is_known and is_announced and (text or framed.is_wordless):
+        return review
+    return replace(review, apart="unconfirmed", layout=_shape(letter, layout, framed.author, text))
 
 
 def _find_announcement(letter: Letter, layout: Layout) -> re.Match[str] | None:
@@ -163,21 +232,27 @@ def _shape(letter: Letter, layout: Layout, author: str, text: str) -> str:
     return ids.derived("layout", layout.platform, _NUMBER.sub("#", unnamed).lower(), bool(text))
 
 
-def _read_ratings(letter: Letter, scale: int, text: str) -> set[str]:
-    """Return the ratings that the mail names; those of the subject alone if there are any.
+def _read_ratings(letter: Letter, scale: int, text: str, author: str) -> dict[str, int]:
+    """Return the ratings that the mail names, each with the line where it stands first (-1: in the subject).
 
-    Averages and advice are not this review's, and what the customer wrote is no rating.
+    Those of the subject alone count if there are any. Averages and advice are not this review's, and neither the
+    customer's words nor name is a rating.
     """
-    in_subject = set(_ratings_of_line(letter.subject, scale))
+    in_subject = set(_ratings_of_line(_without_name(letter.subject, author), scale))
     if in_subject:
-        return in_subject
+        return dict.fromkeys(in_subject, -1) if len(in_subject) == 1 else {}
     customer_lines = set(text.split("\n"))
     marks = _OPENING_MARKS + _CLOSING_MARKS + " "
-    ratings: set[str] = set()
-    for line in letter.lines:
+    ratings: dict[str, int] = {}
+    for index, line in enumerate(letter.lines):
         if line.strip(marks) not in customer_lines:
-            ratings.update(_ratings_of_line(line, scale))
+            for rating in _ratings_of_line(_without_name(line, author), scale):
+                ratings.setdefault(rating, index)
     return ratings
+
+
+def _without_name(line: str, author: str) -> str:
+    return line.replace(author, "") if author else line
 
 
 def _ratings_of_line(line: str, scale: int) -> Iterator[str]:
@@ -196,29 +271,50 @@ def _normalise(number: str) -> str:
     return f"{float(number.replace(',', '.')):g}"
 
 
-def _read_text(letter: Letter) -> str:
-    """Return the customer's words: what stands in quotation marks, else after a label, else after the rating."""
-    quotes = list(_find_quotes("\n".join(letter.lines)))
-    if quotes:
-        return plain(max(quotes, key=len))
+def _locate_text(letter: Letter) -> tuple[int, str]:
+    """Return the customer's words, and the line where they begin.
+
+    They stand in quotation marks, else after a label, else after the rating.
+    """
+    quotes = [quote for quote in _find_quotes(letter.lines) if quote.text]
+    introduced = [quote for quote in quotes if quote.is_introduced]
+    if introduced:
+        return _longest(introduced)
     for index, line in enumerate(letter.lines):
         if label := _LABEL.match(line):
-            return plain("\n".join(_until_end([label[1], *letter.lines[index + 1 :]])))
+            return index, plain("\n".join(_until_end([label[1], *letter.lines[index + 1 :]])))
     for index, line in enumerate(letter.lines):
         if _STARS.search(line) or _OF.search(line) or _COUNTED.search(line):
-            return plain("\n".join(_until_end(_after_links(letter.lines[index + 1 :]))))
-    return ""
+            return index + 1, plain("\n".join(_until_end(_after_links(letter.lines[index + 1 :]))))
+    return _longest(quotes) if quotes else (0, "")
 
 
-def _find_quotes(body: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    """What stands in quotation marks; `is_introduced` where they are not in the middle of a sentence."""
+
+    line: int
+    text: str
+    is_introduced: bool
+
+
+def _longest(quotes: Sequence[_Quote]) -> tuple[int, str]:
+    quote = max(quotes, key=lambda quote: len(quote.text))
+    return quote.line, plain(quote.text)
+
+
+def _find_quotes(lines: Sequence[str]) -> Iterator[_Quote]:
     """Return what stands in quotation marks that close before a full stop, a dash or the end of a line."""
+    body = "\n".join(lines)
     openings = [index for index, char in enumerate(body) if char in _OPENING_MARKS]
     end = 0
     for start in openings[:_MAX_MARKS]:
         closing = _find_closing(body, start + 1) if start >= end else None
         if closing is not None:
             end = closing + 1
-            yield body[start + 1 : closing].strip()
+            before = body[body.rfind("\n", 0, start) + 1 : start].rstrip()
+            is_introduced = not before or bool(_INTRODUCTION.search(before))
+            yield _Quote(body.count("\n", 0, start), body[start + 1 : closing].strip(), is_introduced)
 
 
 def _find_closing(body: str, start: int) -> int | None:

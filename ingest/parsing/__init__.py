@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from ingest.files.table import BadRow, How, Read
 from ingest.found import Found
+from ingest.mail.content import MailContent
 from ingest.parsing.parts import FileSummary, PageContent
 from ingest.parsing.pool import ParserError, ParserPool, Part
 from vigie import settings
@@ -18,8 +19,8 @@ __all__ = [
     "ParserPool",
     "read_feed",
     "read_file",
+    "read_mail",
     "read_page",
-    "review_of",
     "shared_pool",
 ]
 
@@ -53,13 +54,15 @@ def read_file(body: bytes | BinaryIO, how: How, kind: str | None = None) -> Read
     return result
 
 
-def review_of(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns: bool = False) -> Found | None:
-    """Return the review that a platform's mail tells of, as `ingest.mail.receive.review_of` does.
+def read_mail(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns: bool = False) -> MailContent:
+    """Return the reviews that a platform's mail tells of, as `ingest.mail.receive.read_mail` does.
 
     Raises `SourceError` for a mail that cannot be read, and `UnavailableError` where it may be read later.
     """
     parts = _run_item("mail", raw, own_addresses=sorted(own_addresses), waits_for_dns=waits_for_dns)
-    return next((part for part in parts if isinstance(part, Found)), None)
+    reviews = tuple(part for part in parts if isinstance(part, Found))
+    doubt = next((part.reason for part in parts if isinstance(part, BadRow)), None)
+    return MailContent(reviews, doubt)
 
 
 def read_page(body: bytes, url: str, headers: Mapping[str, str], *, is_own: bool) -> PageContent:

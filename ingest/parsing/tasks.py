@@ -7,11 +7,14 @@ Task = Callable[[bytes, Any], Iterator[object]]
 
 
 def parse_mail(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
-    """Yield the review that a platform's mail tells of, if it does."""
-    from ingest.mail.receive import review_of
+    """Yield the reviews that a platform's mail tells of, or why it was not understood."""
+    from ingest.files.table import BadRow
+    from ingest.mail.receive import read_mail
 
-    if review := review_of(body, arguments["own_addresses"], waits_for_dns=arguments["waits_for_dns"]):
-        yield review
+    content = read_mail(body, arguments["own_addresses"], waits_for_dns=arguments["waits_for_dns"])
+    yield from content.reviews
+    if content.doubt:
+        yield BadRow(0, content.doubt)
 
 
 def parse_page(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:

@@ -1,8 +1,8 @@
 """The owner's mailbox, read for the review platforms' own mails (IMAP4rev1, RFC 3501; XOAUTH2 where there is a token).
 
-Read-only: the folder is examined, nothing is marked. Only From headers are looked at, and only mails of the listed
-platforms are fetched; of a mailbox that several firms forward to, those sent to the firm's own address. UID and
-UIDVALIDITY say where to go on.
+Read-only: the folder is examined, nothing is marked. Only headers that name the sender are looked at, and only mails of
+the listed platforms are fetched; of a mailbox that several firms forward to, those sent to the firm's own address. UID
+and UIDVALIDITY say where to go on.
 """
 
 import imaplib
@@ -23,7 +23,7 @@ from ingest.mail.letter import MAX_BYTES
 from ingest.mail.proof import is_of
 from ingest.mail.receive import senders
 from ingest.mail.utf7 import encode_folder
-from ingest.parsing import review_of
+from ingest.parsing import read_mail
 from ingest.source import Cursor, Options, Poll, Polled, Terms
 from vigie.errors import SourceError, UnavailableError
 
@@ -33,6 +33,8 @@ _TIMEOUT, _WHOLE = 20.0, 120.0  # seconds, for each answer and for a poll
 _AT_ONCE = 100  # mails a poll
 _MAX_ANSWER_BYTES = 40_000_000  # of a whole poll: a server that floods is left
 _WHOLE_MAIL = f"BODY.PEEK[]<0.{MAX_BYTES}>"
+# A mailing list that rewrites From names the sender in one of the others.
+_SEARCHES = ("FROM", "HEADER X-Original-From", "HEADER Reply-To")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,190}")
 # With a line break, a folder's name could hold commands of its own.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -159,7 +161,11 @@ def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str 
     for uid in waiting[:_AT_ONCE]:
         try:
             if _is_to(client, uid, to) if to else _is_of_platform(client, uid):
-                reviews += _reviews_of(_fetched(client, uid, _WHOLE_MAIL), ours)
+                content = read_mail(_fetched(client, uid, _WHOLE_MAIL), ours, waits_for_dns=True)
+                reviews += content.reviews
+                if content.doubt:
+                    unreadable += 1
+                    logger.warning("mail_not_understood", uid=uid, doubt=content.doubt)
         except UnavailableError as error:  # the name server: this mail is read at the next poll
             if not reviews:
                 raise SourceError(str(error)) from error
@@ -174,14 +180,9 @@ def _read(client: _Client, folder: str, cursor: Cursor, ours: set[str], to: str 
     return Poll(tuple(reviews), {"validity": validity, "uid": last}, more=has_more, unreadable=unreadable)
 
 
-def _reviews_of(raw: bytes, ours: set[str]) -> list[Found]:
-    review = review_of(raw, ours, waits_for_dns=True)
-    return [review] if review else []
-
-
 def _of_platforms(client: _Client, after: int) -> set[int]:
-    """The newer mails whose From header names a platform, each once: the server searches headers only."""
-    return {uid for domain in senders() for uid in _search(client, after, "FROM", domain)}
+    """The newer mails whose headers name a platform as the sender, each once: the server searches headers only."""
+    return {uid for domain in senders() for header in _SEARCHES for uid in _search(client, after, header, domain)}
 
 
 def _sent_to(client: _Client, after: int, address: str) -> set[int]:
@@ -204,7 +205,7 @@ def _is_to(client: _Client, uid: int, address: str) -> bool:
 
 
 def _is_of_platform(client: _Client, uid: int) -> bool:
-    header = _fetched(client, uid, "BODY.PEEK[HEADER.FIELDS (FROM)]")
+    header = _fetched(client, uid, "BODY.PEEK[HEADER.FIELDS (FROM X-ORIGINAL-FROM REPLY-TO)]")
     domains = [match.decode("ascii", "replace").lower() for match in _FROM.findall(header)]
     return any(is_of(domain, senders()) for domain in domains)
 

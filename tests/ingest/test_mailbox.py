@@ -240,7 +240,7 @@ def test_a_name_server_that_does_not_answer_delays_the_mail(mailserver, signing,
         raise dns.resolver.NoNameservers
 
     # In this process, where the name server can be made to fail.
-    monkeypatch.setattr(mailbox, "review_of", receive.review_of)
+    monkeypatch.setattr(mailbox, "read_mail", receive.read_mail)
 
     with monkeypatch.context() as patched:
         patched.setattr(dns.resolver, "resolve", fail)
@@ -303,3 +303,22 @@ def test_a_password_with_accents_is_sent_as_utf_8(mailserver):
 def test_a_server_that_takes_no_accents_is_told_in_words(mailserver):
     with pytest.raises(SourceError, match="accents"):
         poll(mailserver, password="réception€")
+
+
+@pytest.mark.parametrize("header", ["X-Original-From", "Reply-To"])
+def test_a_mail_that_a_list_passed_on_is_read_and_proves_nothing(mailserver, header):
+    sender, subject, rating, _ = SAMPLES["trustpilot"]
+    message = mail("'Trustpilot' via Avis <avis@exemple.fr>", subject, body_of(rating))
+    mailserver.mails = {1: f"{header}: Trustpilot <{sender}>\r\n".encode() + message}
+    (review,) = poll(mailserver).found
+    assert (review.author, review.rating, review.apart) == ("Sandrine M.", 3.0, "unverified")
+
+
+def test_a_platforms_mail_that_is_not_understood_is_counted(mailserver):
+    mailserver.mails = {
+        1: mail("noreply@trustpilot.com", "Quelqu'un a modifié son avis", "Rendez-vous sur le site pour le lire."),
+        2: mail("noreply@trustpilot.com", "Votre facture", "Merci, elle est jointe."),
+        3: letter("planity"),
+    }
+    read = poll(mailserver)
+    assert ([review.platform for review in read.found], read.unreadable) == (["planity"], 1)
