@@ -30,9 +30,13 @@ def looks_like(head: bytes) -> bool:
     first_line, _, rest = head.partition(b"\n")
     if first_line.startswith(b"From ") and _HEADER.match(rest.lstrip(b">")):
         return True
-    headers = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    is_headed = bool(_HEADER.match(headers)) and bool(_SENDER.search(headers))
-    return is_headed and bool(_OTHER_HEADER.search(headers))
+    headers, *below = re.split(rb"\r?\n\r?\n", head, maxsplit=1)
+    lines = headers.split(b"\n")
+    complete_lines = lines if below else lines[:-1]
+    if not all(_HEADER.match(line) or line[:1] in {b" ", b"\t"} for line in complete_lines):
+        return False
+    has_sender = bool(_SENDER.search(headers)) or not below  # what mail servers add may fill the beginning of a file
+    return has_sender and bool(_OTHER_HEADER.search(headers))
 
 
 def read(body: bytes, how: How) -> Read:
