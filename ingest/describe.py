@@ -51,7 +51,13 @@ def _span(wait: timedelta) -> str:
 
 def _mails() -> str:
     rows = [f"| {one.platform} | {', '.join(one.domains)} | {one.scale} |" for one in layouts()]
-    head = "## Mails that are recognised\n\nEvery layout is **invented**: nobody here has seen the real mails.\n"
+    head = (
+        "## Mails that are recognised\n\n"
+        "Google's (in English) and Trustpilot's are read as public programs expect of the real mails; every other\n"
+        "layout is **invented**: nobody here has seen the real mails. A platform's mail that speaks of reviews and is\n"
+        "not understood is counted in `vigie_unreadable_items`, and `vigie import` names it. To have it read, send the\n"
+        "project what `vigie mail anonymise FILE.eml` makes of it: no names, no addresses, no customer's words.\n"
+    )
     return f"{head}\n| platform | sent from | scale |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 
 

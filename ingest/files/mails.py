@@ -47,7 +47,7 @@ def read(body: bytes, how: How) -> Read:
     result = Read(columns={"format": "mail"})
     zone = ZoneInfo(how.timezone)
     doubts: list[str] = []
-    for number, raw in enumerate(_split(body), start=1):
+    for number, raw in enumerate(split_mails(body), start=1):
         try:
             content = read_mail(raw, zone=zone)
         except Exception:  # a stranger's mail: the others count
@@ -64,7 +64,7 @@ def read(body: bytes, how: How) -> Read:
     return result
 
 
-def _split(body: bytes) -> Iterator[bytes]:
+def split_mails(body: bytes) -> Iterator[bytes]:
     """Return the mails of an mbox file, or the one mail that a file is."""
     body = body.lstrip(_BEFORE_A_FILE)
     if emlx := _EMLX.match(body):

@@ -165,9 +165,9 @@ def _read_bodies(message: Message) -> tuple[str, str]:
         if part.get_content_maintype() != "text" or is_attachment:
             continue
         if part.get_content_subtype() == "html":
-            markup += _BLANKS.sub(" ", _decode(part))
+            markup += _BLANKS.sub(" ", decode_part(part))
         elif part.get_content_subtype() == "plain":
-            text += _BLANKS.sub(" ", _decode(part)) + "\n"
+            text += _BLANKS.sub(" ", decode_part(part)) + "\n"
     return markup, plain(text, most=MAX_TEXT_CHARS)
 
 
@@ -175,7 +175,8 @@ def _without_parameters(part: Message, name: str) -> str:
     return str(part.get(name, "")).partition(";")[0].strip().lower()
 
 
-def _decode(part: Message) -> str:
+def decode_part(part: Message) -> str:
+    """Return the text of one part; empty where its encoding is broken."""
     try:
         payload = part.get_payload(decode=True)
         declared = part.get_content_charset() or "utf-8"

@@ -8,7 +8,20 @@ import sys
 
 import typer
 
-from vigie.cli import companies, doctor, hosting, operations, roles, rules, sources, stores, texts, users, webhooks
+from vigie.cli import (
+    companies,
+    doctor,
+    hosting,
+    mails,
+    operations,
+    roles,
+    rules,
+    sources,
+    stores,
+    texts,
+    users,
+    webhooks,
+)
 from vigie.private_files import UMASK
 
 app = typer.Typer(
@@ -17,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Listen to what customers say: reviews and mentions, collected, understood, shown, alerted and mailed.",
 )
-for part in (roles, companies, users, sources, rules, webhooks, operations, doctor, stores, hosting, texts):
+for part in (roles, companies, users, sources, mails, rules, webhooks, operations, doctor, stores, hosting, texts):
     part.add_to(app)
 
 
