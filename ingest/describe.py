@@ -55,8 +55,8 @@ def _mails() -> str:
         "## Mails that are recognised\n\n"
         "Google's (in English) and Trustpilot's are read as public programs expect of the real mails; every other\n"
         "layout is **invented**: nobody here has seen the real mails. A platform's mail that speaks of reviews and is\n"
-        "not understood is counted in `vigie_unreadable_items`, and `vigie import` names it. To have it read, send the\n"
-        "project what `vigie mail anonymise FILE.eml` makes of it: no names, no addresses, no customer's words.\n"
+        "not understood is counted in `vigie_unreadable_items`, and `vigie import` names it. To have it read, send\n"
+        "the project what `vigie mail anonymise FILE.eml` makes of it: no names, no addresses, no customer's words.\n"
     )
     return f"{head}\n| platform | sent from | scale |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
 

@@ -34,8 +34,8 @@ settings share shared signaler since single site son soon stars star subject suj
 their they this three to total tr transféré un une unsubscribe update updates us utile vient view voir vos votre vous
 was we welcome what with without write written wrote x y you your
 se désabonner désabonnement inscription confidentialité conditions paramètres modifier supprimer supprimé retiré removed
-noreply no has been sans texte text seulement qu'une deux trois quatre cinq two établissement restaurant hotel réservation séjour
-customer customers clients acheteur invité guest
+noreply no has been sans texte text seulement qu'une deux trois quatre cinq two établissement restaurant hotel
+réservation séjour customer customers clients acheteur invité guest
 """.split()
 )
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")

@@ -7,15 +7,14 @@ read. The shapes are those that public programs expect of the real mails; see do
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.mail.letter import Letter
 
 _RATINGS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "une": 1, "deux": 2, "trois": 3, "quatre": 4}
 _RATINGS |= {"cinq": 5, "un": 1}
-_REVIEW_ID = re.compile(r"/reviews/([\w-]{4,200})")
 _LEADING_SIGNS = "<([* "
-_MAX_HEADING_LINES = 12  # among which the heading stands
+_MAX_HEADING_LINES = 6  # among which the heading stands, above anything that a stranger wrote
 _MAX_NAME_CHARS = 80
 _QUOTES = "«“\"'"
 
@@ -25,7 +24,7 @@ class Frame:
     """The lines of one platform around its reviews.
 
     `headings` name the rating, and perhaps the author; `probable` ones were never seen, so that their reviews wait for
-    their owner's word. `counts` are subjects of mails with several reviews.
+    their owner's word. `counts` are subjects of mails with several reviews, `ids` what holds a review's id in a link.
     """
 
     headings: tuple[re.Pattern[str], ...]
@@ -34,6 +33,7 @@ class Frame:
     ends: re.Pattern[str]
     wordless: re.Pattern[str]
     counts: tuple[re.Pattern[str], ...]
+    ids: tuple[re.Pattern[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ class Framed:
     is_known: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """The first line that names a rating, and what it says; `author` is empty where it names none."""
+
+    line: int
+    author: str
+    rating: int
+    is_known: bool
+
+
 def parse_frame(data: Mapping[str, list[str]]) -> Frame:
     """Return the frame that a layout's file describes."""
     return Frame(
@@ -57,6 +67,7 @@ def parse_frame(data: Mapping[str, list[str]]) -> Frame:
         ends=re.compile("|".join(data["ends"]), re.I),
         wordless=re.compile("|".join(data.get("wordless", [r"\b\B"])), re.I),
         counts=tuple(re.compile(pattern, re.I) for pattern in data.get("counts", ())),
+        ids=tuple(re.compile(pattern) for pattern in data.get("ids", ())),
     )
 
 
@@ -71,41 +82,49 @@ def read_framed(letter: Letter, frame: Frame, author: str) -> list[Framed]:
 
     `author` is the beginning of the author's name, as the subject says it.
     """
-    heading_index, heading, is_known = _find_heading(letter, frame)
-    if heading is None:
+    heading = _find_heading(letter, frame)
+    if heading is None or (author and any(line.startswith(author) for line in letter.lines[: heading.line])):
         return []
-    lines = letter.lines[heading_index + 1 :]
+    lines = letter.lines[heading.line + 1 :]
     ends = [index for index, line in enumerate(lines) if frame.ends.match(line.lstrip(_LEADING_SIGNS))]
-    count = count_of(letter, frame)
-    if not ends:
+    count = max(1, count_of(letter, frame))
+    if count == 1:  # the last line that asks for a reply is the platform's, whatever the customer wrote
+        ends = ends[-1:]
+    if len(ends) != count:
         return []
-    blocks = _split(lines, ends, frame) if count > 1 else [_without_links(lines[: ends[-1]], frame)]
-    if count > 1 and len(blocks) != count:
+    reviews = [_read_block(block, heading, frame, author, count) for block in _split(lines, ends, frame)]
+    complete = [review for review in reviews if review]
+    review_ids = _review_ids(letter, frame, lines[ends[0] :], count)
+    if len(complete) != count:
         return []
-    ids = _review_ids(letter, lines[ends[0] if count > 1 else ends[-1] :], len(blocks))
-    rating = _rating_of(heading)
-    named = heading["author"] if "author" in heading.re.groupindex else ""
-    reviews = []
-    for block, review_id in zip(blocks, ids, strict=True):
-        name, text = (named, block) if named else _split_name(block, author, is_one_of_several=count > 1)
-        if not name:
-            return []
-        is_wordless = any(frame.wordless.search(line) for line in text[:1])
-        words = "" if is_wordless else "\n".join(text)
-        reviews.append(Framed(name, rating, words, is_wordless, review_id, is_known))
-    return reviews
+    return [replace(review, review_id=review_id) for review, review_id in zip(complete, review_ids, strict=True)]
 
 
-def _find_heading(letter: Letter, frame: Frame) -> tuple[int, re.Match[str] | None, bool]:
-    """Return the index of the first heading, its match, and whether such a heading was seen."""
+def _read_block(block: Sequence[str], heading: _Heading, frame: Frame, author: str, count: int) -> Framed | None:
+    """Return the review between two of the platform's lines; None where no line is surely the name."""
+    name, text = heading.author, block
+    if not name:
+        name, text = _split_name(block, author, is_one_of_several=count > 1)
+    if not name:
+        return None
+    is_wordless = len(text) == 1 and bool(frame.wordless.search(text[0]))
+    words = "" if is_wordless else "\n".join(text)
+    return Framed(name, heading.rating, words, is_wordless, None, heading.is_known)
+
+
+def has_heading(letter: Letter, frame: Frame) -> bool:
+    """Whether any line is one that the platform writes above its reviews, wherever it stands."""
+    return any(pattern.match(line) for line in letter.lines for pattern in frame.headings)
+
+
+def _find_heading(letter: Letter, frame: Frame) -> _Heading | None:
     for index, line in enumerate(letter.lines[:_MAX_HEADING_LINES]):
-        for pattern in frame.headings:
-            if match := pattern.match(line):
-                return index, match, True
-        for pattern in frame.probable:
-            if match := pattern.search(line):
-                return index, match, False
-    return 0, None, False
+        seen = next((match for pattern in frame.headings if (match := pattern.match(line))), None)
+        probable = next((match for pattern in frame.probable if (match := pattern.search(line))), None)
+        if match := seen or probable:
+            author = match["author"] if "author" in match.re.groupindex else ""
+            return _Heading(index, author, _rating_of(match), is_known=seen is not None)
+    return None
 
 
 def _rating_of(heading: re.Match[str]) -> int:
@@ -139,14 +158,14 @@ def _split_name(block: Sequence[str], author: str, *, is_one_of_several: bool) -
     return (block[0], block[1:]) if is_name else ("", ())
 
 
-def _review_ids(letter: Letter, lines_below: Sequence[str], count: int) -> list[str | None]:
+def _review_ids(letter: Letter, frame: Frame, lines_below: Sequence[str], count: int) -> list[str | None]:
     """Return the id of each review, from links that the platform wrote; None for each where they are not clear.
 
     Addresses in a text count only below the last line that a stranger may have written.
     """
     addresses = letter.links if letter.is_linked_by_markup else lines_below
-    found = [match[1] for address in addresses if (match := _REVIEW_ID.search(address))]
-    distinct = list(dict.fromkeys(found))
+    matches = [match for address in addresses for pattern in frame.ids if (match := pattern.search(address))]
+    distinct = list(dict.fromkeys(match[1] for match in matches if not match[1].islower()))  # no word such as "help"
     if count == 1 and distinct:
         return [distinct[-1]]
     return [*distinct] if len(distinct) == count and letter.is_linked_by_markup else [None] * count

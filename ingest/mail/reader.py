@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from ingest.clean import plain
 from ingest.found import Found
-from ingest.mail.frame import Frame, Framed, count_of, parse_frame, read_framed
+from ingest.mail.frame import Frame, Framed, count_of, has_heading, parse_frame, read_framed
 from ingest.mail.letter import Letter
 from ingest.mail.proof import is_of
 from ingest.rating import on_five
@@ -113,7 +113,12 @@ def read_reviews(letter: Letter, layout: Layout) -> list[Found]:
     if layout.frame and (framed := _read_in_frame(letter, layout, layout.frame)):
         return framed
     review = read(letter, layout)
-    return [review] if review else []
+    if review is None:
+        return []
+    if review.apart is None and layout.frame and has_heading(letter, layout.frame):
+        # The platform's own heading where it does not stand: a customer may have written it.
+        return [_ask_about(review, letter, layout, review.author or "", review.text)]
+    return [review]
 
 
 def is_about_reviews(letter: Letter) -> bool:
@@ -136,13 +141,11 @@ def read(letter: Letter, layout: Layout) -> Found | None:
     first_line, text = _locate_text(letter)
     author = _read_author(letter, layout, announcement)
     ratings = _read_ratings(letter, layout.scale, text, author)
-    is_clear = len(set(ratings)) == 1
-    if not ratings or (announcement is None and not text):
-        return None
-    if not is_clear and (announcement is None or not text or min(ratings.values()) > first_line):
-        return None
-    rating = min(ratings, key=lambda value: ratings[value])
-    if " of " in rating:  # on another scale than the platform's
+    rating = min(ratings, key=lambda value: ratings[value], default="")
+    is_clear = len(ratings) == 1
+    is_first_above_text = announcement is not None and bool(text) and bool(ratings) and ratings[rating] < first_line
+    is_on_scale = " of " not in rating
+    if not is_on_scale or not (is_clear or is_first_above_text) or (announcement is None and not text):
         return None
     is_whole = is_clear and announcement is not None and bool(text or _is_wordless(letter))
     review = Found(
@@ -156,8 +159,10 @@ def read(letter: Letter, layout: Layout) -> Found | None:
         url=_find_link(letter, layout),
         platform=layout.platform,
     )
-    if is_whole:
-        return review
+    return review if is_whole else _ask_about(review, letter, layout, author, text)
+
+
+def _ask_about(review: Found, letter: Letter, layout: Layout, author: str, text: str) -> Found:
     return replace(review, apart="unconfirmed", layout=_shape(letter, layout, author, text))
 
 
@@ -192,7 +197,7 @@ def _found_of(framed: Framed, letter: Letter, layout: Layout, *, is_announced: b
     text, rating = plain(framed.text), str(framed.rating)
     identity: tuple[object, ...] = (letter.subject, letter.sent_at, framed.author, rating, text)
     if framed.review_id:  # stays the same where the mail is passed on
-        identity = (layout.platform, "review", framed.review_id)
+        identity = (layout.platform, "review", framed.review_id, framed.author)
     review = Found(
         external_id=ids.derived("mail", *identity),
         text=text,
@@ -205,7 +210,7 @@ def _found_of(framed: Framed, letter: Letter, layout: Layout, *, is_announced: b
     )
     if framed.is_known and is_announced and (text or framed.is_wordless):
         return review
-    return replace(review, apart="unconfirmed", layout=_shape(letter, layout, framed.author, text))
+    return _ask_about(review, letter, layout, framed.author, text)
 
 
 def _find_announcement(letter: Letter, layout: Layout) -> re.Match[str] | None:

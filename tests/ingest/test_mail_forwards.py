@@ -85,6 +85,10 @@ def test_a_forward_is_the_same_review_as_the_direct_mail(name, subject):
         assert_is_the_direct_one(read_one(passed_on(with_head(name), subject).as_bytes(), zone=zone))
 
 
+def test_the_identity_of_a_direct_mail_stays_what_it_was():
+    assert read_one(direct()).external_id == "96966f4910236f1edf3994f0bd2dbfe9"
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_a_forward_of_a_forward_too(name):
     outer = "Pour info.\n\n---------- Forwarded message ---------\nDe : Marie <marie@mercier.example>\nDate: mer. 4 nov. 2026 à 09:00\n"

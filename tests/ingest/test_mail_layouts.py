@@ -4,6 +4,8 @@ import pytest
 
 from ingest import files
 from ingest.files.table import How
+from ingest.mail.letter import parse_message, read_letter
+from ingest.mail.reader import layout_of, read_reviews
 from ingest.mail.receive import read_mail
 from tests.ingest.test_mail import mail, signed
 from vigie.errors import InvalidInputError
@@ -40,6 +42,20 @@ def test_one_google_review_has_its_full_name_and_all_its_words():
 def test_the_heading_says_the_rating(rating, heading):
     (review,) = read_mail(google(ONE, BLOCK, heading=heading.format(rating))).reviews
     assert review.rating == rating
+
+
+@pytest.mark.parametrize(
+    ("subject", "blocks", "heading"),
+    [
+        (ONE, [BLOCK], "You got a new 2-star review"),
+        (ONE, [("Ajay Rajan", "Ajay only left a rating")], "You got a new 4-star review"),
+        ("Maison Delage, you got 2 new reviews", [BLOCK, ("Zoé", "Bien.")], "2 five-star reviews"),
+    ],
+)
+def test_what_is_met_whole_asks_nobody(subject, blocks, heading):
+    letter = read_letter(parse_message(google(subject, *blocks, heading=heading)))
+    reviews = read_reviews(letter, layout_of(letter.mailbox, letter.domain))
+    assert [review.apart for review in reviews] == [None] * len(blocks)
 
 
 def test_words_that_look_like_the_platforms_own_stay_the_customers():
@@ -96,6 +112,22 @@ def test_a_customer_cannot_take_the_identity_of_another_review():
     raw = google(ONE, claims).replace(b"AbCd_1?hl=en\r\n\r\nGoogle", b"AbCd_7?hl=en\r\n\r\nGoogle")
     assert b"AbCd_7" in raw
     assert [review.external_id for review in read_mail(raw).reviews] != [other.external_id]
+
+
+def test_a_rating_below_the_name_is_the_customers_own():
+    """Of a layout without the heading: the words must not become one."""
+    body = "Ajay Rajan\nYou got a new 5-star review\nAjay Rajan\nAwful.\n\nReply to review\n" + REPLY.format(1)
+    letter = read_letter(parse_message(mail(GOOGLE, ONE, body)))
+    layout = layout_of(letter.mailbox, letter.domain)
+    assert [review.apart for review in read_reviews(letter, layout)] == ["unconfirmed"]
+
+
+def test_two_reviews_whose_links_hold_no_id_are_two():
+    first, second = (
+        read_mail(google(ONE.replace("Ajay", name), (name, text)).replace(b"AbCd_1", b"help"))
+        for name, text in (("Ajay", "Good."), ("Zoé", "Bad."))
+    )
+    assert first.reviews[0].external_id != second.reviews[0].external_id
 
 
 def test_a_google_review_is_the_same_one_however_often_it_is_passed_on():

@@ -314,6 +314,13 @@ def test_a_mail_that_a_list_passed_on_is_read_and_proves_nothing(mailserver, hea
     assert (review.author, review.rating, review.apart) == ("Sandrine M.", 3.0, "unverified")
 
 
+def test_each_review_of_one_mail_is_brought(mailserver):
+    sender = "businessprofile-noreply@google.com"
+    body = "2 five-star reviews\nRead reviews\n\nAjay\nGood.\n\nReply to review\n\nZoé\nBien.\n\nReply to review\n"
+    mailserver.mails = {1: mail(sender, "Maison Delage, you got 2 new reviews", body)}
+    assert [(review.author, review.text) for review in poll(mailserver).found] == [("Ajay", "Good."), ("Zoé", "Bien.")]
+
+
 def test_a_platforms_mail_that_is_not_understood_is_counted(mailserver):
     mailserver.mails = {
         1: mail("noreply@trustpilot.com", "Quelqu'un a modifié son avis", "Rendez-vous sur le site pour le lire."),
