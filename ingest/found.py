@@ -39,6 +39,10 @@ class Found:
     layout: str | None = None
     contact: str | None = None
     wish: str | None = None
+    # Told in words ("3 weeks ago") or without its day: no part of the identity, since it moves with every reading.
+    is_date_approximate: bool = False
+    # As a column of a file names it: shown, and no part of the identity of rows that were imported without it.
+    told_platform: str | None = None
 
 
 def mentions(
@@ -63,7 +67,7 @@ def mentions(
         place = one.platform or platform
         mention_id = ids.derived("mention", company_id, place or source_id, *identity)
         expires_at = collected_at + timedelta(days=keep_days) if keep_days is not None else None
-        known.setdefault(mention_id, _mention(mention_id, one, place, collected_at, expires_at))
+        known.setdefault(mention_id, _mention(mention_id, one, place or one.told_platform, collected_at, expires_at))
     return list(known.values())
 
 
@@ -75,7 +79,8 @@ def _identities(entries: list[Found], numbered: bool) -> Iterator[tuple[object, 
         elif one.url and urls[one.url] == 1:
             yield "url", one.url
         else:
-            says = (one.author, one.published_at, one.rating, one.title, one.text)
+            day = None if one.is_date_approximate else one.published_at
+            says = (one.author, day, one.rating, one.title, one.text)
             seen[says] += 1
             yield "says", *says, seen[says] if numbered else 1
 
@@ -83,7 +88,7 @@ def _identities(entries: list[Found], numbered: bool) -> Iterator[tuple[object, 
 def _mention(
     mention_id: str, one: Found, platform: str | None, collected_at: datetime, expires_at: datetime | None
 ) -> Mention:
-    published_at, known = one.published_at, True
+    published_at, known = one.published_at, not one.is_date_approximate
     if published_at is None or not _OLDEST <= published_at <= collected_at + timedelta(days=1):
         published_at, known = collected_at, False  # a missing, absurd or future date is our first sight of it
     return Mention(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Engine, RowMapping
 
 from ingest import parsing, sources_store
 from ingest.collect import Intake, Parcel
-from ingest.files.table import BadRow, How, Read
+from ingest.files.table import BadRow, How, Read, platform_of
 from ingest.found import mentions
 from vigie import db
 from vigie.errors import InvalidInputError
@@ -24,11 +24,16 @@ _AT_ONCE, _PACE = 1_000, 500
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: mentions handed to the log, rows that could not be used, columns as they were read."""
+    """What an import did: mentions handed to the log, rows that could not be used, columns as they were read.
+
+    `counts` and `unread` are those of `ingest.files.table.Read`.
+    """
 
     mentions: int
     bad: list[BadRow]
     columns: dict[str, str]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
 
 def import_file(
@@ -41,6 +46,7 @@ def import_file(
     kind: str | None = None,
     mapping: Mapping[str, str] | None = None,
     notify: bool = False,
+    platform: str | None = None,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Imported:
     """Import a file for `firm`. The same file twice counts once; `name` says that a file continues another.
@@ -49,7 +55,7 @@ def import_file(
     """
     with db.reading(engine) as connection:
         learnt = sources_store.mappings(connection, firm["id"])
-    read = _parsed(path, How(firm["timezone"], mapping or {}, learnt), kind)
+    read = _parsed(path, How(firm["timezone"], mapping or {}, learnt, platform_of(platform)), kind)
     with db.writing(engine) as connection:
         if mapping and read.shape:
             sources_store.learn_mapping(connection, firm["id"], read.shape, mapping)
@@ -67,7 +73,7 @@ def import_file(
         origin = sources_store.origin(row)
         intake.append(Parcel(firm["id"], origin, part, "always" if notify else "never"))
         progress(done + len(part), len(found))
-    return Imported(len(found), read.bad, read.columns)
+    return Imported(len(found), read.bad, read.columns, read.counts, read.unread)
 
 
 def _parsed(path: Path, how: How, kind: str | None) -> Read:

@@ -1,4 +1,4 @@
-"""XLSX: the first sheet that holds a header with a text or a rating.
+"""XLSX: the sheet that looks most like a table of reviews.
 
 openpyxl builds strings and styles whole, 100 times as large as they are in the file, so each part is measured first.
 Sheets are read as a stream.
@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import openpyxl
@@ -18,6 +19,7 @@ from ingest.files.table import How
 from vigie.errors import InvalidInputError
 
 _MAX_COLUMNS = 200
+_MAX_SHEETS = 50
 _MAX_CELLS = 2_000_000  # that hold something
 _MAX_STYLES_BYTES, _MAX_PART_BYTES, _MAX_SHEET_BYTES = 1_000_000, 20_000_000, 60_000_000
 
@@ -48,17 +50,18 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
 
 
 def _read_sheets(book: Any, how: How) -> table.Read:
-    problem: InvalidInputError | None = None
-    for sheet in book.worksheets:
-        rows = _rows(sheet)
-        header = next(rows, None)
-        if header is None:
-            continue
-        try:
-            return table.read(header[1], rows, how)
-        except InvalidInputError as error:
-            problem = problem or error
-    raise problem or InvalidInputError("the spreadsheet is empty")
+    """Read the sheet whose header and first rows say most of reviews, the first among equals."""
+    scores: list[tuple[int, int]] = []
+    for at, sheet in enumerate(book.worksheets[:_MAX_SHEETS]):
+        sheet.reset_dimensions()  # some programs state A1 for the whole
+        first_rows = [cells for _, cells in islice(_rows(sheet), table.SAMPLE_ROWS)]
+        if first_rows:
+            scores.append((-table.score_of(first_rows[0], first_rows[1:]), at))
+    if not scores:
+        raise InvalidInputError("the spreadsheet is empty")
+    rows = _rows(book.worksheets[min(scores)[1]])
+    header = next(rows)[1]
+    return table.read(header, rows, how)
 
 
 def _rows(sheet: Any) -> Iterator[table.Row]:

@@ -38,7 +38,10 @@ def shared_pool() -> ParserPool:
 def read_file(body: bytes | BinaryIO, how: How, kind: str | None = None) -> Read:
     """Read a file of reviews; raises `InvalidInputError` when it cannot be used as a whole."""
     mappings = {shape: dict(mapping) for shape, mapping in how.learnt.items()}
-    arguments = {"timezone": how.timezone, "mapping": dict(how.mapping), "learnt": mappings, "kind": kind}
+    arguments = {
+        "timezone": how.timezone, "mapping": dict(how.mapping), "learnt": mappings, "kind": kind,
+        "platform": how.platform,
+    }  # fmt: skip
     try:
         parts = shared_pool().run("file", body, arguments, seconds=FILE_SECONDS)
     except ParserError as error:
@@ -51,6 +54,8 @@ def read_file(body: bytes | BinaryIO, how: How, kind: str | None = None) -> Read
             result.bad.append(part)
         elif isinstance(part, FileSummary):
             result.columns, result.shape = part.columns, part.shape
+            result.counts.update(part.counts)
+            result.unread = part.unread
     return result
 
 

@@ -37,12 +37,12 @@ def parse_file(body: bytes, arguments: dict[str, Any]) -> Iterator[object]:
     from ingest.files.table import How, drained
     from ingest.parsing.parts import FileSummary
 
-    how = How(arguments["timezone"], arguments["mapping"], arguments["learnt"])
+    how = How(arguments["timezone"], arguments["mapping"], arguments["learnt"], arguments["platform"])
     result = files.read(body, how, arguments["kind"])
     del body
     yield from drained(result.found)
     yield from result.bad
-    yield FileSummary(result.columns, result.shape)
+    yield FileSummary(result.columns, result.shape, dict(result.counts), result.unread)
 
 
 TASKS: dict[str, Task] = {"mail": parse_mail, "page": parse_page, "feed": parse_feed, "file": parse_file}

@@ -257,7 +257,7 @@ def test_what_is_global(address, expected):
 
 def test_a_file_imported_twice_counts_once(house, firm, tmp_path):
     path = tmp_path / "avis.csv"
-    path.write_text("date;note;avis\n2026-01-05;5;Parfait\n2026-01-05;5;Parfait\n2026-02-07;1;Décevant\nhier;1;x\n")
+    path.write_text("date;note;avis\n2026-01-05;5;Parfait\n2026-01-05;5;Parfait\n2026-02-07;1;Décevant\nhier;;\n")
     done = import_file(house.engine, house.intake, firm, path)
     assert (done.mentions, len(done.bad)) == (3, 1)
     import_file(house.engine, house.intake, firm, path)

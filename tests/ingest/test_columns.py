@@ -64,14 +64,14 @@ def test_the_scale_of_a_table(text, ratings):
 
 def test_one_slip_of_the_keyboard_changes_no_scale():
     read = files.read(("Note;Avis\n" + "4;Bien\n" * 9 + "45;Bien\n8;Bien\n").encode(), PARIS)
-    assert {one.rating for one in read.found} == {4.0}
-    assert [row.line for row in read.bad] == [11, 12]
+    assert [one.rating for one in read.found] == [4.0] * 9 + [None, None]
+    assert (read.bad, read.counts["unrated"]) == ([], 2)
 
 
-def test_a_row_whose_best_rating_is_nothing_is_told():
+def test_a_row_whose_best_rating_is_nothing_keeps_its_words():
     read = files.read(b"Note;Sur;Avis\n4;0;Bien\n3;5;Bien\n", PARIS)
-    assert [one.rating for one in read.found] == [3.0]
-    assert [row.line for row in read.bad] == [2]
+    assert [(one.text, one.rating) for one in read.found] == [("Bien", None), ("Bien", 3.0)]
+    assert read.counts["unrated"] == 1
 
 
 def test_what_was_liked_and_what_was_not_are_one_text():

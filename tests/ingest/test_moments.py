@@ -77,4 +77,5 @@ def test_a_column_of_dates_is_read_one_way():
     french = csv_file.read(american.replace("11/24", "24/11").encode(), How("Europe/Paris"))
     assert [one.published_at.astimezone(PARIS).month for one in french.found] == [5, 11]
     both = csv_file.read((american + "24/11/2026,3,Ok\n").encode(), How("Europe/Paris"))
-    assert [row.line for row in both.bad] == [3]
+    assert [one.published_at is None for one in both.found] == [False, True, False]
+    assert both.counts["undated"] == 1

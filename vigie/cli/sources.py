@@ -166,6 +166,16 @@ def remove(source_id: str, with_mentions: Annotated[bool, typer.Option("--with-m
         sources_store.remove(connection, source_id, with_mentions=with_mentions)
 
 
+# Of rows that were read with something less, by `ingest.files.table.Read.counts`.
+_LACKS = {
+    "undated": "without a readable date: dated today",
+    "approximate": "with an approximate date",
+    "unrated": "without a readable rating",
+    "no_visit": "without a readable date of the visit",
+    "refused": "left out: the file marks them as spam, rejected or unpublished",
+}
+
+
 def import_(
     company: Company,
     file: Path,
@@ -173,6 +183,7 @@ def import_(
     mapping: Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="may be repeated")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="csv, xlsx, jsonl, takeout or mail")] = None,
     notify: Annotated[bool, typer.Option("--notify", help="raise alerts as if it were news")] = False,
+    platform: Annotated[str | None, typer.Option(help="where they were written, if no column says so")] = None,
 ) -> None:
     """Import reviews: CSV, XLSX, JSON lines, Google Takeout's zip, mails.
 
@@ -189,11 +200,16 @@ def import_(
         with _progress() as show:
             done = import_file(
                 house.engine, house.intake, firm, file, name=name, kind=format_, mapping=_pairs(mapping), notify=notify,
-                progress=show,
+                platform=platform, progress=show,
             )  # fmt: skip
     tell("read as: " + ", ".join(f"{field}={column}" for field, column in done.columns.items()))
+    if done.unread:
+        tell("columns not read: " + ", ".join(done.unread))
     for row in done.bad:
         tell(f"line {row.line}: {row.reason}")
+    for name, words in _LACKS.items():
+        if count := done.counts.get(name):
+            tell(f"{count} {words}")
     say(f"{done.mentions} mentions imported, {len(done.bad)} rows could not be used")
 
 
