@@ -68,8 +68,8 @@ _SAID = {
     "liked": ("positif positifs positive aime", "nombre taux"),
     "disliked": ("negatif negatifs negative", "nombre taux"),
     "rating": (
-        "note rating score stars star etoile etoiles",
-        "max interne nombre id url reponse per average moyenne sentiment count reviews",
+        "note rating rate score stars star etoile etoiles satisfaction",
+        "max response interne nombre id url reponse per average moyenne sentiment count reviews",
     ),
     "language": ("langue language", ""),
     "text": (
