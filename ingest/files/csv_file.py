@@ -18,6 +18,7 @@ _END = "\x00end of the file"  # no file holds it: binary data is refused
 _MAX_TITLE_LINES = 15
 _MAX_JUDGED_RUNS = 2_000
 _ACCENTED_RUN = re.compile(rb"[\x20-\x7e]?[\x80-\xff]{1,8}[\x20-\x7e]?")
+_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _WORD_LETTERS = frozenset("éèêëàâçùûüîïôöœæñ")
 _CAPITALS = frozenset("ÉÈÊÀÂÇÙÛÎÔŒ")
 _SIGNS = frozenset("’‘“”«»…€–—\xa0°ßáíóú")
@@ -82,6 +83,9 @@ def _old_encoding(body: bytes) -> str:
     Windows' is the first among equals.
     """
     runs = [match[0] for _, match in zip(range(_MAX_JUDGED_RUNS), _ACCENTED_RUN.finditer(body), strict=False)]
+    if sum(bool(_UTF8_SEQUENCE.search(run)) for run in runs) * 2 > len(runs):
+        # UTF-8 with a bad byte: each cell is repaired alone
+        return "cp1252" if _is_encoded(body, "cp1252") else "latin-1"
     scores = {name: sum(_plausibility(run, name) for run in runs) for name in ("cp1252", "mac_roman", "cp850")}
     best = max(scores, key=lambda name: scores[name])
     # ISO 8859-15 differs from Windows in eight signs: its euro and ligatures are ¤, ½ and ¼ there.

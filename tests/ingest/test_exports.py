@@ -143,6 +143,11 @@ def test_old_encodings_are_recognised(encoding):
     assert [(one.author, one.text) for one in files.read(body, PARIS).found] == [("Zoé", words)]
 
 
+def test_one_bad_byte_changes_no_other_cell():
+    body = "Note;Avis\n4;École fermée, ÉTÉ raté\n2;Reçu très tôt\n3;Caf".encode() + b"\xe9\n"
+    assert [one.text for one in files.read(body, PARIS).found] == ["École fermée, ÉTÉ raté", "Reçu très tôt", "Café"]
+
+
 def test_a_platform_is_read_from_its_column_or_told():
     body = b"Plateforme;Note;Avis\nGoogle;4;Bien\nTripAdvisor;2;Mal\nailleurs;3;Bof\n"
     result = files.read(body, How("Europe/Paris", platform="booking"))
