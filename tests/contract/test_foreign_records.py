@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from tests.contract.test_dead_letters import event, said, stored
 from tests.servers import wait_until
-from vigie import companies, db, deadletters, positions
+from vigie import companies, db, deadletters
 from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import consumer_offset
 from vigie.errors import UnavailableError
-from vigie.log import ANALYSIS, DEAD, MENTIONS, Message, unpacked
+from vigie.log import DEAD, MENTIONS, Message, unpacked
 from vigie.log.partition import partition_of
 from vigie.positions import StoredPositions
 from vigie.settings import Settings
@@ -63,8 +63,7 @@ def analyse(house):
 
 
 def lag(house):
-    with db.reading(house.engine) as connection:
-        return positions.lag(connection, ANALYSIS, house.log.ends(MENTIONS))
+    return house.count_unread()
 
 
 def letters(house):

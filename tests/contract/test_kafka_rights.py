@@ -25,9 +25,12 @@ super.users=User:ANONYMOUS"""
 CLIENT = """
 import sys
 from datetime import timedelta
+from vigie import logs
 from vigie.errors import VigieError
 from vigie.log import MENTIONS, Message, missing_topics
 from vigie.log.kafka import KafkaLog
+
+logs.configure()  # to standard error
 
 class FromTheStart:
     def resume(self, group, sources, ends, topic_ids):

@@ -24,9 +24,12 @@ pytestmark = pytest.mark.server
 CLIENT = """
 import sys
 from datetime import timedelta
+from vigie import logs
 from vigie.errors import UnavailableError
 from vigie.log import MENTIONS, Message
 from vigie.log.kafka import KafkaLog
+
+logs.configure()  # to standard error
 
 class FromTheStart:
     def resume(self, group, sources, ends, topic_ids):

@@ -147,7 +147,7 @@ def test_a_role_waits_for_the_topics_and_makes_none(opened, admin, prefix, tmp_p
 
         def is_told():
             nonlocal printed
-            printed += capsys.readouterr().out
+            printed += "".join(capsys.readouterr())
             return "run `vigie migrate`" in printed
 
         wait_until(is_told)

@@ -67,6 +67,7 @@ def test_a_medical_firms_feed_holds_nobodys_words(client, house, firm):
 
 
 def test_a_page_that_is_loaded_anew_leaves_the_address_that_was_copied(client, house, firm):
+    enter(client, house)
     place = f"/companies/{firm['id']}/settings/feed"
     first = re.search(r"/feed/[\w-]+\.atom", client.post(place, data={"replaces": ""}).text)[0]
     again = client.post(place, data={"replaces": ""}, follow_redirects=False)

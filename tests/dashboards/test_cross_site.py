@@ -149,10 +149,10 @@ def test_details_of_the_installation_are_for_this_machine_or_a_key(house, monkey
     elsewhere = TestClient(app, base_url=HERE, client=("192.0.2.7", 5_000))
     assert "roles" in here.get("/ready").json()
     assert elsewhere.get("/ready").json() == {"ready": True}
-    assert "vigie_mentions" in here.get("/metrics").text
+    assert "vigie_build_info" in here.get("/metrics").text
     assert elsewhere.get("/metrics").status_code == 401
     with db.writing(house.engine) as connection:
         key = access.create_key(connection, "prometheus", role="reader")
-    assert "vigie_mentions" in elsewhere.get("/metrics", headers={"Authorization": f"Bearer {key}"}).text
+    assert "vigie_build_info" in elsewhere.get("/metrics", headers={"Authorization": f"Bearer {key}"}).text
     wrong = {"Authorization": "Bearer vigie_wrong"}
     assert elsewhere.get("/metrics", headers=wrong).status_code == 401

@@ -91,7 +91,7 @@ def test_so_many_tests_of_webhooks_a_day(house, firm, monkeypatch):
 
 def test_the_command_line_is_exempt(tmp_path, monkeypatch):
     monkeypatch.setenv("VIGIE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("vigie.cli.house.quiet", lambda: None)
+    monkeypatch.setattr("vigie.logs.configure", lambda *_: None)
     run = CliRunner().invoke
     company_id = run(app, ["company", "add", "Boulangerie Mercier"]).stdout.strip()
     for _ in range(quotas.MAILS_TO_ADDRESS + 1):

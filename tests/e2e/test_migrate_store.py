@@ -30,7 +30,7 @@ def target(kafka, postgresql, monkeypatch):
 def filled(tmp_path, monkeypatch):
     """An embedded store with 40 mentions read and 60 that wait in the log; the ids of all."""
     monkeypatch.setenv("VIGIE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("vigie.cli.house.quiet", lambda: None)  # the runner's standard error is closed after each run
+    monkeypatch.setattr("vigie.logs.configure", lambda *_: None)  # the runner's standard error is closed after each run
     with opened() as house:
         with db.writing(house.engine) as connection:
             company_id = companies.add(connection, "Boulangerie Mercier")

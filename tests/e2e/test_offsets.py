@@ -6,17 +6,19 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from ingest import collect, sources_store
 from ingest.found import Found, mentions
 from tests.pipeline import analyse
-from vigie import companies, db, health, positions
+from vigie import companies, db, positions
 from vigie.cli import app
 from vigie.cli.house import opened
 from vigie.db.tables import mention
 from vigie.errors import PositionError
+from vigie.installation import Figures
 from vigie.log import ANALYSIS, MENTIONS
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -26,7 +28,7 @@ DAY = datetime(2026, 11, 2, tzinfo=UTC)
 def run(tmp_path, monkeypatch):
     """Run a command on an embedded store in a folder of the test's own."""
     monkeypatch.setenv("VIGIE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("vigie.cli.house.quiet", lambda: None)  # the runner's standard error is closed after each run
+    monkeypatch.setattr("vigie.logs.configure", lambda *_: None)  # the runner's standard error is closed after each run
     return lambda *words: CliRunner().invoke(app, words)
 
 
@@ -69,7 +71,9 @@ def test_a_log_made_anew_is_shown_and_after_a_reset_it_is_read_whole(run, made_a
     with opened() as house:
         with pytest.raises(PositionError, match="`vigie offsets reset` reads from the beginning"):
             analyse(house)
-        assert b"vigie_log_lag NaN" in health.metrics(house.engine, house.log)[0]
+        figures = Figures()
+        figures.sample(house.engine, house.log)
+        assert b"} NaN" in generate_latest(figures.registry)
     rows = [json.loads(line) for line in run("offsets", "show", "--json").output.splitlines()]
     wrong = [row for row in rows if row["fault"]]
     assert len(rows) == len(wrong) == 8

@@ -21,7 +21,7 @@ Fleurs Dubois;;Guéret;4776Z;;pas une adresse
 @pytest.fixture(autouse=True)
 def embedded(tmp_path, monkeypatch):
     monkeypatch.setenv("VIGIE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("vigie.cli.house.quiet", lambda: None)
+    monkeypatch.setattr("vigie.logs.configure", lambda *_: None)
 
 
 def said(*arguments):
