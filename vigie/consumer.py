@@ -16,6 +16,7 @@ from vigie import clock, counters, db, ids, metrics, outbox, positions
 from vigie.db.tables import dead_letter
 from vigie.errors import RepeatedFailureError, UnavailableError, UndecodableError
 from vigie.log import DEAD, Batch, Partition, Record, Subscription
+from vigie.misplaced import MisplacedRecords
 from vigie.outages import Outage
 
 logger = structlog.get_logger(__name__)
@@ -125,6 +126,7 @@ class Consumer:
         self._sleep = sleep
         self._outage = Outage(handler.group)
         self._streak = FailureStreak()
+        self._misplaced = MisplacedRecords()
 
     def run_once(self, limit: int = MAX_MENTIONS, timeout: float = 1.0) -> int:
         """Process one poll and return the number of records; an outage waits and returns 0."""
@@ -198,7 +200,10 @@ class Consumer:
         with metrics.timed(metrics.store_seconds):
             stale, stored = db.retrying(self._engine, lambda connection: self._write(connection, handled))
         metrics.add_by_kind(metrics.mentions_stored, stored)
-        _note_stored([(batch, prepared) for batch, prepared in handled if batch.source not in stale])
+        done = [(batch, prepared) for batch, prepared in handled if batch.source not in stale]
+        _note_stored(done)
+        for batch, _ in done:
+            self._misplaced.note(batch)
         return stale
 
     def _write(self, connection: Connection, handled: Sequence[Handled]) -> tuple[set[Partition], Mapping[str, int]]:

@@ -32,6 +32,7 @@ build = Gauge("vigie_build_info", "1 for each role that this process has started
 mentions_collected = Counter("vigie_mentions_collected", "mentions appended to the log", ["source_kind"])
 mentions_read = Counter("vigie_mentions_read", "mentions read from the log, those of retries too", ["source_kind"])
 mentions_stored = Counter("vigie_mentions_stored", "mentions stored, new or edited", ["source_kind"])
+misplaced_records = Counter("vigie_misplaced_records", "records whose key belongs in another partition, or is missing")
 dead_letters = Counter("vigie_dead_letters", "records, or parts of one, kept as dead letters", ["source_kind"])
 
 polls = Counter("vigie_polls", "polls of sources", ["source_kind", "result"])

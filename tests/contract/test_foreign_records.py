@@ -5,12 +5,13 @@ import time
 
 import confluent_kafka
 import pytest
+import structlog
 from kafka.record import default_records
 from sqlalchemy import select
 
 from tests.contract.test_dead_letters import event, said, stored
 from tests.servers import wait_until
-from vigie import companies, db, deadletters
+from vigie import companies, db, deadletters, metrics
 from vigie.cli import work
 from vigie.cli.house import House
 from vigie.db.tables import consumer_offset
@@ -44,12 +45,12 @@ def produce(log_url):
     """Return a function that appends events as librdkafka does, and waits for the broker's answer."""
     servers, _, prefix = log_url.removeprefix("kafka://").partition("?prefix=")
 
-    def send(company_id, values, **options):
+    def send(company_id, values, partition=None, **options):
         producer = confluent_kafka.Producer({"bootstrap.servers": servers, "linger.ms": 200, **options})
         if "transactional.id" in options:
             producer.init_transactions(30)
             producer.begin_transaction()
-        place = partition_of(company_id, 8)
+        place = partition_of(company_id, 8) if partition is None else partition
         for value in values:
             producer.produce(prefix + MENTIONS, value, company_id, place, headers={"from": b"elsewhere"})
         producer.flush(30)
@@ -160,6 +161,21 @@ def test_an_open_transaction_is_waited_for(house, firm, produce):
     wait_until(lambda: sum(end for _, end in house.log.ends(MENTIONS).values()) == 2)
     analyse(house)
     assert stored(house.engine) == {"open"}
+
+
+def test_records_in_another_partition_are_stored_counted_and_logged_once_for_each_key(house, firm, produce):
+    counted = metrics.misplaced_records._value.get()
+    expected = partition_of(firm, 8)
+    elsewhere = (expected + 1) % 8
+    produce(firm, [event(firm, said("m1")), event(firm, said("m2"))], partition=elsewhere)
+    produce(None, [event(firm, said("m3"))], partition=elsewhere)
+    produce(firm, [event(firm, said("m4"))])
+    with structlog.testing.capture_logs() as lines:
+        analyse(house)
+    assert stored(house.engine) == {"m1", "m2", "m3", "m4"}
+    assert metrics.misplaced_records._value.get() == counted + 3
+    logged = [line for line in lines if line["event"] == "misplaced_record"]
+    assert [(line["partition"], line["expected"]) for line in logged] == [(elsewhere, expected), (elsewhere, None)]
 
 
 def test_a_moment_beyond_the_calendar_is_no_fault(house, firm, engine, log):

@@ -22,6 +22,7 @@ def murmur2(data: bytes) -> int:
     return h ^ h >> 15
 
 
-def partition_of(key: str, count: int) -> int:
+def partition_of(key: str | bytes, count: int) -> int:
     """The partition, of `count`, that holds `key`."""
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % count
+    data = key.encode() if isinstance(key, str) else key
+    return (murmur2(data) & 0x7FFFFFFF) % count
