@@ -13,6 +13,7 @@ logger = structlog.get_logger(__name__)
 
 _REPEAT_SECONDS = 3_600.0
 _MAX_KEYS = 1_000
+_ADVICE = "let its producer use the company's id as key, and the partitioner murmur2"
 
 
 class MisplacedRecords:
@@ -34,14 +35,18 @@ class MisplacedRecords:
 
     def _log(self, batch: Batch, record: Record, expected: int | None) -> None:
         now = time.monotonic()
-        if now - self._logged_at.get(record.key, float("-inf")) < _REPEAT_SECONDS:
+        logged_at = self._logged_at.get(record.key, float("-inf"))
+        if now - logged_at < _REPEAT_SECONDS:
             return
         self._logged_at[record.key] = now
         self._logged_at.move_to_end(record.key)
         if len(self._logged_at) > _MAX_KEYS:
             self._logged_at.popitem(last=False)
-        topic, partition = batch.source
-        advice = "let its producer use the company's id as key, and the partitioner murmur2"
         logger.warning(
-            "misplaced_record", topic=topic, partition=partition, offset=record.offset, expected=expected, advice=advice
+            "misplaced_record",
+            topic=batch.source.topic,
+            partition=batch.source.number,
+            offset=record.offset,
+            expected=expected,
+            advice=_ADVICE,
         )

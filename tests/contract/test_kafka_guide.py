@@ -164,8 +164,8 @@ def read_alert(process, output_path):
         assert process.poll() is None, output
         return re.search(r"^(co_\w+) (\{.*\})$", output, re.MULTILINE)
 
-    found = wait_until(find, timeout=180, every=0.2)
-    return found[1], json.loads(found[2])
+    line = wait_until(find, timeout=180, every=0.2)
+    return line[1], json.loads(line[2])
 
 
 def read_mention_ids(database_url, company_id):
