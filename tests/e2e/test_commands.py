@@ -85,7 +85,7 @@ def test_a_firm_from_its_name_to_its_mail(tmp_path):
     company = vigie("company", "add", "Boulangerie Mercier", "--email", "marie@example.fr", data=data).stdout.strip()
     assert re.fullmatch(r"co_\w+", company)
     export = tmp_path / "avis.csv"
-    export.write_text("date;note;avis\n2026-01-05;5;Parfait\nhier;4;x\n")
+    export.write_text("date;note;avis\n2026-01-05;5;Parfait\n2026-01-06;;\n")
     done = vigie("import", "Boulangerie Mercier", export, data=data)
     assert "1 mentions imported" in done.stdout
     assert "line 3" in done.stderr
