@@ -1,28 +1,43 @@
 """What the connectors of platform APIs share: one bounded JSON answer, and errors in words for its owner."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ingest.found import Found
 from ingest.http import Web, refused
-from ingest.source import Cursor
+from ingest.source import Cursor, Poll
 from vigie.errors import SourceError
 
 # A first read of thousands of reviews takes several polls, so that none runs into its time limit.
 PAGES_A_POLL = 5
+PER_PAGE, MOST_PAGES = 100, 50
 
 
-def pages_to_read(cursor: Cursor, *, recent: int, most: int) -> range:
-    """Return the numbers of the pages of this poll: of a first read the next ones, then the `recent` first."""
-    if cursor.get("read"):
-        return range(1, recent + 1)
-    first = int(cursor.get("page", 1))
-    return range(first, min(first + PAGES_A_POLL, most + 1))
+def read_pages(
+    cursor: Cursor,
+    fetch: Callable[[int], list[dict[str, Any]]],
+    review_of: Callable[[dict[str, Any]], Found | None],
+    *,
+    recent: int,
+) -> Poll:
+    """Return the reviews of some numbered pages: of a first read the next ones, once all was read the `recent` first.
 
-
-def cursor_after(pages: range, *, is_last: bool, most: int) -> Cursor:
-    """Return what to remember once `pages` were read; it holds a page while there is more to read."""
-    return {"read": True} if is_last or pages.stop > most else {"page": pages.stop}
+    `fetch` returns the entries of a page, `PER_PAGE` unless it is the last. Reviews that arrive meanwhile shift the
+    pages: one that is met again is one.
+    """
+    is_read = bool(cursor.get("read"))
+    first = 1 if is_read else int(cursor.get("page", 1))
+    stop = 1 + recent if is_read else min(first + PAGES_A_POLL, MOST_PAGES + 1)
+    found: dict[str | None, Found] = {}
+    for page in range(first, stop):
+        entries = fetch(page)
+        found |= {review.external_id: review for review in map(review_of, entries) if review is not None}
+        if len(entries) < PER_PAGE:
+            is_read = True
+            break
+    has_more = not is_read and stop <= MOST_PAGES
+    return Poll(tuple(found.values()), {"page": stop} if has_more else {"read": True}, more=has_more)
 
 
 def get_json(web: Web, url: str, headers: Mapping[str, str] | None = None) -> Any:

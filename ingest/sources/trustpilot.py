@@ -13,10 +13,9 @@ from ingest.http import Web
 from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled, Terms
-from ingest.sources.api import cursor_after, get_json, identity, listed, pages_to_read, text
+from ingest.sources.api import PER_PAGE, get_json, identity, listed, read_pages, text
 
 _BASE = "https://api.trustpilot.com"
-_PER_PAGE, _MOST_PAGES = 100, 50
 _RECENT_PAGES = 3  # once all was read
 
 
@@ -33,20 +32,13 @@ class Trustpilot(Polled):
     def poll(self, web: Web, target: str, options: Options, cursor: Cursor) -> Poll:
         headers = {"apikey": options.get("key", "")}
         url = f"{options.get('base', _BASE)}/v1/business-units/{quote(target, safe='')}/reviews"
-        found: dict[str | None, Found] = {}
-        # Reviews that arrive meanwhile shift the pages: one that is met again is one.
-        pages = pages_to_read(cursor, recent=_RECENT_PAGES, most=_MOST_PAGES)
-        is_last = bool(cursor.get("read"))
-        for page in pages:
-            asked = urlencode({"page": page, "perPage": _PER_PAGE, "orderBy": "createdat.desc"})
+
+        def fetch(page: int) -> list[dict[str, Any]]:
+            asked = urlencode({"page": page, "perPage": PER_PAGE, "orderBy": "createdat.desc"})
             data = get_json(web, f"{url}?{asked}", headers)
-            reviews = listed(data.get("reviews") if isinstance(data, dict) else None, "reviews")
-            found |= {one.external_id: one for one in map(_review, reviews) if one is not None}
-            if len(reviews) < _PER_PAGE:
-                is_last = True
-                break
-        following = cursor_after(pages, is_last=is_last, most=_MOST_PAGES)
-        return Poll(tuple(found.values()), following, more="page" in following)
+            return listed(data.get("reviews") if isinstance(data, dict) else None, "reviews")
+
+        return read_pages(cursor, fetch, _review, recent=_RECENT_PAGES)
 
 
 def _review(data: dict[str, Any]) -> Found | None:

@@ -15,9 +15,8 @@ from ingest.http import Web
 from ingest.moments import iso
 from ingest.rating import on_five
 from ingest.source import Cursor, Options, Poll, Polled
-from ingest.sources.api import cursor_after, get_json, identity, listed, pages_to_read, text
+from ingest.sources.api import PER_PAGE, get_json, identity, listed, read_pages, text
 
-_PER_PAGE, _MOST_PAGES = 100, 50
 _RECENT_PAGES = 2  # once all was read
 
 
@@ -36,18 +35,12 @@ class WooCommerce(Polled):
         pair = f"{options.get('key', '')}:{options.get('secret', '')}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         url = f"{target.rstrip('/')}/wp-json/wc/v3/products/reviews"
-        found: dict[str | None, Found] = {}
-        pages = pages_to_read(cursor, recent=_RECENT_PAGES, most=_MOST_PAGES)
-        is_last = bool(cursor.get("read"))
-        for page in pages:
-            asked = {"page": page, "per_page": _PER_PAGE, "orderby": "date_gmt", "order": "desc", "status": "approved"}
-            reviews = listed(get_json(web, f"{url}?{urlencode(asked)}", headers), "reviews")
-            found |= {one.external_id: one for one in map(_review, reviews) if one is not None}
-            if len(reviews) < _PER_PAGE:
-                is_last = True
-                break
-        following = cursor_after(pages, is_last=is_last, most=_MOST_PAGES)
-        return Poll(tuple(found.values()), following, more="page" in following)
+
+        def fetch(page: int) -> list[dict[str, Any]]:
+            asked = {"page": page, "per_page": PER_PAGE, "orderby": "date_gmt", "order": "desc", "status": "approved"}
+            return listed(get_json(web, f"{url}?{urlencode(asked)}", headers), "reviews")
+
+        return read_pages(cursor, fetch, _review, recent=_RECENT_PAGES)
 
 
 def _review(data: dict[str, Any]) -> Found | None:
