@@ -126,47 +126,65 @@ def reset(
     db.upsert(connection, offsets, rows)
 
 
+class Standing(NamedTuple):
+    """Where a group stands in a topic, and the topic: the first and next offset of each partition, and its UUID."""
+
+    stored: Mapping[Partition, StoredOffset]
+    ends: Mapping[Partition, tuple[int, int]]
+    topic_id: str | None
+
+    def find_fault(self, source: Partition) -> str | None:
+        """Return why the partition's stored offset is none of this topic, with the next step; None where it is."""
+        offset = self.stored.get(source)
+        return find_fault(source, offset, self.topic_id, self.ends.get(source)) if offset else None
+
+    def count_unread(self, source: Partition) -> int | None:
+        """Return how many records of a partition were not handled; None where that is unknown."""
+        if source not in self.ends or self.find_fault(source):
+            return None
+        beginning, end = self.ends[source]
+        offset = self.stored.get(source)
+        return end - max(offset.next_offset if offset else beginning, beginning)
+
+
+def read_standing(engine: Engine, log: EventLog, group: str, topic: str) -> Standing:
+    """Return where `group` stands in `topic`; `ends` is empty where the log has no such topic.
+
+    Raises `UnavailableError`.
+    """
+    with db.reading(engine) as connection:
+        stored = read_offsets(connection, group, topic)  # before the ends: both move
+    return Standing(stored, log.ends(topic), log.topic_ids().get(topic))
+
+
 def count_unread(engine: Engine, log: EventLog, group: str, topic: str) -> dict[Partition, int] | None:
     """Return how many records of each partition `group` has not handled.
 
     None where that is unknown: the topic is missing, or a stored offset is of another one or past the end. Raises
     `UnavailableError`.
     """
-    with db.reading(engine) as connection:
-        stored = read_offsets(connection, group, topic)  # before the ends: both move
-    ends = log.ends(topic)
-    topic_id = log.topic_ids().get(topic)
-    if not ends or any(find_fault(source, row, topic_id, ends.get(source)) for source, row in stored.items()):
-        return None
-    unread = {}
-    for source, (beginning, end) in ends.items():
-        start = max(stored[source].next_offset, beginning) if source in stored else beginning
-        unread[source] = end - start
-    return unread
+    standing = read_standing(engine, log, group, topic)
+    counts = {source: standing.count_unread(source) for source in standing.stored.keys() | standing.ends.keys()}
+    known = {source: count for source, count in counts.items() if count is not None}
+    return known if standing.ends and len(known) == len(counts) else None
 
 
-def compare(
-    stored: Mapping[Partition, StoredOffset], ends: Mapping[Partition, tuple[int, int]], topic_id: str | None
-) -> list[dict[str, object]]:
+def describe(standing: Standing) -> list[dict[str, object]]:
     """Return a row per partition that is stored or in the log: both sides, what is unread and what is wrong."""
     rows: list[dict[str, object]] = []
-    for source in sorted(stored.keys() | ends.keys()):
-        offset = stored.get(source)
-        beginning, end = ends.get(source, (None, None))
-        fault = find_fault(source, offset, topic_id, ends.get(source)) if offset else None
-        unread = None
-        if beginning is not None and end is not None and not fault:
-            unread = end - max(offset.next_offset if offset else beginning, beginning)
+    for source in sorted(standing.stored.keys() | standing.ends.keys()):
+        offset = standing.stored.get(source)
+        beginning, end = standing.ends.get(source, (None, None))
         rows.append(
             {
                 "partition": f"{source.topic}/{source.number}",
                 "stored": offset.next_offset if offset else None,
                 "beginning": beginning,
                 "end": end,
-                "unread": unread,
-                "topic_id": topic_id,
+                "unread": standing.count_unread(source),
+                "topic_id": standing.topic_id,
                 "stored_topic_id": offset.topic_id if offset else None,
-                "fault": fault,
+                "fault": standing.find_fault(source),
             }
         )
     return rows

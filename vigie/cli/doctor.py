@@ -76,19 +76,16 @@ def check_topics(house: House) -> str:
 
 def check_log(house: House) -> str:
     """The log answers, and every stored offset is of its topic and lies within it."""
-    from vigie import db, positions
+    from vigie import positions
     from vigie.log import ANALYSIS, MENTIONS
 
-    with db.reading(house.engine) as connection:
-        stored = positions.read_offsets(connection, ANALYSIS, MENTIONS)  # before the ends: both move
-    ends = house.log.ends(MENTIONS)
-    topic_id = house.log.topic_ids().get(MENTIONS)
-    if not ends:
+    standing = positions.read_standing(house.engine, house.log, ANALYSIS, MENTIONS)
+    if not standing.ends:
         raise CheckError(f"the log has no topic {MENTIONS}: run `vigie migrate`")
-    for source, offset in stored.items():
-        if fault := positions.find_fault(source, offset, topic_id, ends.get(source)):
+    for source, offset in standing.stored.items():
+        if fault := standing.find_fault(source):
             raise CheckError(fault)
-        gone = ends[source][0] - offset.next_offset
+        gone = standing.ends[source][0] - offset.next_offset
         if gone > 0:
             raise CheckError(
                 f"{source.topic}/{source.number}: retention took {gone} records before they were read. Start "

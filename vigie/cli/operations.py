@@ -151,13 +151,12 @@ def replay_dead(letter: Annotated[list[str] | None, typer.Argument(help="ids; al
 @offsets.command("show")
 def show_offsets(as_json: AsJson = False) -> None:
     """List for each partition: the stored offset, the log's first and next one, how many are unread, what is wrong."""
-    from vigie import db, positions
+    from vigie import positions
     from vigie.log import ANALYSIS, MENTIONS
 
     with opened() as house:
-        with db.reading(house.engine) as connection:
-            stored = positions.read_offsets(connection, ANALYSIS, MENTIONS)
-        listed(positions.compare(stored, house.log.ends(MENTIONS), house.log.topic_ids().get(MENTIONS)), as_json)
+        standing = positions.read_standing(house.engine, house.log, ANALYSIS, MENTIONS)
+        listed(positions.describe(standing), as_json)
 
 
 @offsets.command("reset")
