@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -21,9 +21,6 @@ from vigie.db.migrate import is_current
 from vigie.errors import SettingsError, UnavailableError
 from vigie.log import missing_topics
 from vigie.outbox import MAIL, TOPIC, WEBHOOK, Sender
-
-if TYPE_CHECKING:
-    from analysis.worker import Worker
 
 logger = structlog.get_logger(__name__)
 
@@ -78,32 +75,28 @@ def ingest(house: House, stop: threading.Event, *, once: bool = False, every: bo
 
 def analyse(house: House, stop: threading.Event, *, once: bool = False) -> None:
     """Read the log; with `once`, until nothing lies before the group."""
-
-    def is_drained() -> bool:
-        return house.count_unread() == 0
-
-    worker = _open_worker(house, stop)
-    if worker is None:
-        return
-    try:
-        _loop(house, "analyse", lambda: worker.run_once(timeout=0.5), stop, once=once, idle=0.0, is_done=is_drained)
-    finally:
-        worker.close()
-
-
-def _open_worker(house: House, stop: threading.Event) -> "Worker | None":
-    """Join the group, waiting out a broker that is away; None when asked to stop meanwhile."""
     from analysis.themes import Vocabulary
     from analysis.worker import Worker
 
     vocabulary = Vocabulary(house.settings.lexicon_dir)
-    while not stop.is_set():
-        try:
-            return Worker(house.engine, house.log, house.settings.sentiment_engine, vocabulary, house.settings.secret())
-        except UnavailableError as error:
-            logger.warning("outage", role="analyse", error=str(error))
-            stop.wait(2.0)
-    return None
+    worker: Worker | None = None
+
+    def turn() -> int:
+        """Join the group at the first turn: a broker that is away then is an outage like any other."""
+        nonlocal worker
+        if worker is None:
+            engine_name, secret = house.settings.sentiment_engine, house.settings.secret()
+            worker = Worker(house.engine, house.log, engine_name, vocabulary, secret)
+        return worker.run_once(timeout=0.5)
+
+    def is_drained() -> bool:
+        return house.count_unread() == 0
+
+    try:
+        _loop(house, "analyse", turn, stop, once=once, idle=0.0, is_done=is_drained)
+    finally:
+        if worker is not None:
+            worker.close()
 
 
 def deliver(house: House, stop: threading.Event, *, once: bool = False) -> None:
