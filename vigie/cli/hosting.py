@@ -155,6 +155,7 @@ def _values(domain: str, mail: str, admin: str, backup: str, firms: str, way: Wa
         "database": _POSTGRES.format(password=password) if has_postgres else "",
         "needs": _NEEDS_POSTGRES if has_postgres else "",
         "volumes": "  postgres-data:\n" if has_postgres else "",
+        "hardening": files("vigie.cli").joinpath("host_files", "hardening.conf").read_text(encoding="utf-8").strip(),
         "vigie": vigie,
         "folder_of_vigie": str(Path(vigie).parent),
     }
