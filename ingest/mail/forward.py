@@ -32,7 +32,6 @@ _MAX_ATTACHED = 5
 _LOCAL_CHARS = frozenset(string.ascii_letters + string.digits + "._+-")
 _DOMAIN_CHARS = frozenset(string.ascii_letters + string.digits + ".-")
 _HALF_DAY = re.compile(r"\d\s?[ap]\.?m\b", re.I)
-_SHORT_OFFSET = re.compile(r"\b(?:UTC|GMT)\s?([+-])(\d)(?!\d)")
 
 
 @dataclass(slots=True)
@@ -172,7 +171,6 @@ def _line_at(letter: Letter, index: int) -> str:
 
 def _read_date(value: str, zone: tzinfo) -> datetime | None:
     """Return the moment that a mail program wrote; a clock of half a day is of people who write the month first."""
-    value = _SHORT_OFFSET.sub(r"\g<1>0\2:00", value[:100])
     return written(value, zone, month_first=bool(_HALF_DAY.search(value)))
 
 

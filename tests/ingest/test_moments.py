@@ -41,6 +41,7 @@ def test_french_months_are_known_however_they_are_shortened(text, day):
         "Nov 24, 2026, 2:32 PM", "November 24, 2026 at 2:32 p.m.", "24/11/26 02:32 pm", "2026-11-24T14:32:00+01:00",
         "Tue, 24 Nov 2026 13:32:00 GMT", "Tue Nov 24 2026 15:32:00 GMT+0200 (Eastern European Time)", "2026-11-24 13:32:00 UTC",
         "Tue Nov 24 13:32:00 +0000 2026", "2026-11-24T13:32:00.0000000 +00:00", "2026-11-24T08:32:00.000-05:00",
+        "24 nov. 2026 à 14:32 GMT +1", "24/11/2026 14:32 UTC+1",
     ],
 )  # fmt: skip
 def test_an_hour_is_of_the_firms_zone_unless_it_names_its_own(text):
