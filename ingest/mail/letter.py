@@ -108,11 +108,6 @@ def parse_message(raw: bytes) -> Message:
     return message
 
 
-def read_letter(message: Message) -> Letter:
-    """Return what a parsed mail shows first; whatever is broken in it is left out."""
-    return read_letters(message)[0]
-
-
 def read_letters(message: Message) -> list[Letter]:
     """Return what a parsed mail shows: its plain text, where that is more than a few words, and its HTML.
 

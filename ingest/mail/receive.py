@@ -15,11 +15,6 @@ from vigie import ids
 from vigie.errors import UnavailableError
 
 
-def review_of(raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns: bool = False) -> Found | None:
-    """Return the first review of a mail, as `read_mail` does; None where there is none."""
-    return next(iter(read_mail(raw, own_addresses, waits_for_dns=waits_for_dns).reviews), None)
-
-
 def read_mail(
     raw: bytes, own_addresses: Collection[str] = (), *, waits_for_dns: bool = False, zone: tzinfo | None = None
 ) -> MailContent:

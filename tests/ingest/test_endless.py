@@ -8,9 +8,9 @@ from ingest import files
 from ingest.clean import text_of
 from ingest.files.table import How
 from ingest.http import Answer
-from ingest.mail.receive import review_of
 from ingest.sources import feed
 from ingest.sources.page import Page
+from tests.ingest.mails import review_of
 from vigie.errors import InvalidInputError, SourceError
 
 SIZE = 300_000

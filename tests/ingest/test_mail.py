@@ -17,9 +17,9 @@ from analysis import queries
 from analysis.report import Week
 from dashboards import weekly
 from ingest.imports import import_file
-from ingest.mail.letter import UnreadableMailError, parse_message, read_letter
+from ingest.mail.letter import UnreadableMailError, parse_message, read_letters
 from ingest.mail.proof import is_proven
-from ingest.mail.receive import review_of
+from tests.ingest.mails import review_of
 from tests.pipeline import analyse
 from vigie import clock, db
 
@@ -265,7 +265,7 @@ def test_a_dropped_mail_reaches_the_alert_and_the_weekly_mail_and_a_forged_one_c
 def test_any_bytes_are_a_mail_or_none(raw):
     for letter in (raw, b"From: noreply@trustpilot.com\r\nSubject: Ali a \xc3\xa9crit un avis\r\n\r\n" + raw):
         with suppress(UnreadableMailError):
-            read_letter(parse_message(letter))
+            read_letters(parse_message(letter))
             review_of(letter)
 
 

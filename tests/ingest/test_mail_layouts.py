@@ -4,7 +4,7 @@ import pytest
 
 from ingest import files
 from ingest.files.table import How
-from ingest.mail.letter import parse_message, read_letter
+from ingest.mail.letter import parse_message, read_letters
 from ingest.mail.reader import layout_of, read_reviews
 from ingest.mail.receive import read_mail
 from tests.ingest.test_mail import mail, signed
@@ -53,7 +53,7 @@ def test_the_heading_says_the_rating(rating, heading):
     ],
 )
 def test_what_is_met_whole_asks_nobody(subject, blocks, heading):
-    letter = read_letter(parse_message(google(subject, *blocks, heading=heading)))
+    (letter, *_) = read_letters(parse_message(google(subject, *blocks, heading=heading)))
     reviews = read_reviews(letter, layout_of(letter.mailbox, letter.domain))
     assert [review.apart for review in reviews] == [None] * len(blocks)
 
@@ -117,7 +117,7 @@ def test_a_customer_cannot_take_the_identity_of_another_review():
 def test_a_rating_below_the_name_is_the_customers_own():
     """Of a layout without the heading: the words must not become one."""
     body = "Ajay Rajan\nYou got a new 5-star review\nAjay Rajan\nAwful.\n\nReply to review\n" + REPLY.format(1)
-    letter = read_letter(parse_message(mail(GOOGLE, ONE, body)))
+    (letter, *_) = read_letters(parse_message(mail(GOOGLE, ONE, body)))
     layout = layout_of(letter.mailbox, letter.domain)
     assert [review.apart for review in read_reviews(letter, layout)] == ["unconfirmed"]
 
