@@ -102,6 +102,16 @@ auto.create.topics.enable=false
     def port(self) -> int:
         return self.ports[0]
 
+    def client_options(self, authority: Path) -> dict[str, str]:
+        """Return how a client comes by TLS and SCRAM, trusting the certificate `authority`."""
+        return {
+            "security_protocol": "SASL_SSL",
+            "ssl_cafile": str(authority),
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": self.USER,
+            "sasl_plain_password": self.PASSWORD,
+        }
+
     @property
     def url(self) -> str:
         return "kafka://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)

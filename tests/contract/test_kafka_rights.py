@@ -62,13 +62,7 @@ def broker(tmp_path_factory):
         broker = Kafka(tls=both, properties=AUTHORIZER)
     except CannotStartError as error:
         pytest.skip(str(error))
-    options = {
-        "security_protocol": "SASL_SSL",
-        "ssl_cafile": str(alone),
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": broker.USER,
-        "sasl_plain_password": broker.PASSWORD,
-    }
+    options = broker.client_options(alone)
 
     def run(prefix, command, days=30):
         url = f"kafka://127.0.0.1:{broker.port}?{urlencode({**options, 'prefix': prefix})}"

@@ -87,13 +87,7 @@ def secured(tmp_path_factory):
         broker = Kafka(tls=both)
     except CannotStartError as error:
         pytest.skip(str(error))
-    options = {
-        "security_protocol": "SASL_SSL",
-        "ssl_cafile": str(alone),
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": broker.USER,
-        "sasl_plain_password": broker.PASSWORD,
-    }
+    options = broker.client_options(alone)
 
     def url(**changed):
         return f"kafka://127.0.0.1:{broker.port}?{urlencode(options | changed)}"

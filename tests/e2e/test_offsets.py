@@ -50,12 +50,17 @@ def collect_reviews(run):
     return append
 
 
+def read_all():
+    """Let analysis read what the log of this installation holds."""
+    with opened() as house:
+        analyse(house)
+
+
 @pytest.fixture
 def made_anew(collect_reviews, tmp_path):
     """An installation whose log was lost, and made anew and longer than before."""
     collect_reviews(0, 3)
-    with opened() as house:
-        analyse(house)
+    read_all()
     for path in tmp_path.glob("log.db*"):
         path.unlink()
     for first in range(2, 8):
@@ -81,8 +86,7 @@ def test_a_log_made_anew_is_shown_and_after_a_reset_it_is_read_whole(run, made_a
     done = run("offsets", "reset")
     assert done.exit_code == 0
     assert "reads all 6 records that the log holds: what is stored already counts once" in done.output
-    with opened() as house:
-        analyse(house)
+    read_all()
     assert count_mentions() == 8
 
 
@@ -92,35 +96,30 @@ def test_a_reset_to_the_end_passes_over_what_is_unread(run, made_anew, collect_r
     with opened() as house:
         assert sum(positions.count_unread(house.engine, house.log, ANALYSIS, MENTIONS).values()) == 0
     collect_reviews(8, 9)
-    with opened() as house:
-        analyse(house)
+    read_all()
     assert count_mentions() == 4
 
 
 def test_a_log_restored_from_a_backup_keeps_its_identity(run, collect_reviews, tmp_path):
     collect_reviews(0, 3)
-    with opened() as house:
-        analyse(house)
+    read_all()
     assert run("backup", str(tmp_path / "b.zip")).exit_code == 0
     for path in tmp_path.glob("log.db*"):
         path.unlink()
     assert run("restore", str(tmp_path / "b.zip"), "--replace").exit_code == 0
     collect_reviews(3, 5)
-    with opened() as house:
-        analyse(house)
+    read_all()
     assert count_mentions() == 5
 
 
 def test_a_backup_of_an_earlier_release_is_read_on(run, collect_reviews, tmp_path):
     """Its log has no identity and its offsets name none: the first start gives both."""
     collect_reviews(0, 3)
-    with opened() as house:
-        analyse(house)
+    read_all()
     with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
         connection.execute("DROP TABLE identity")
     with closing(sqlite3.connect(tmp_path / "vigie.db")) as connection, connection:
         connection.execute("UPDATE consumer_offset SET topic_id = NULL")
     collect_reviews(3, 5)
-    with opened() as house:
-        analyse(house)
+    read_all()
     assert count_mentions() == 5

@@ -645,14 +645,8 @@ def test_20_tables_emptied_and_the_log_replayed(rig):
 
 def vigie(rig, *words, status=0):
     """Run a command on the rig's installation; return what it printed."""
-    environment = {
-        **os.environ,
-        "VIGIE_DATA_DIR": str(rig.settings.data_dir),
-        "VIGIE_DATABASE_URL": rig.settings.database_url or "",
-        "VIGIE_LOG_URL": rig.settings.log_url or "",
-    }
     run = [sys.executable, "-m", "vigie", *words]
-    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(run, env=rig.environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -103,18 +103,22 @@ class Rig:
             self._done.set()
             watcher.join()
 
-    def work(self, *role: str, hook: str = "", limit: int = 0) -> subprocess.Popen:
-        """One more worker; `hook` is Python that runs in it first, `limit` the most bytes that a file may have.
-
-        `role` is the command and its options; `analyse` if left out.
-        """
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a process of this installation."""
+        return {
             **os.environ,
             "VIGIE_DATA_DIR": str(self.settings.data_dir),
             "VIGIE_DATABASE_URL": self.settings.database_url or "",
             "VIGIE_LOG_URL": self.settings.log_url or "",
             "VIGIE_SECRET_KEY": self.settings.secret_key or "",
         }
+
+    def work(self, *role: str, hook: str = "", limit: int = 0) -> subprocess.Popen:
+        """One more worker; `hook` is Python that runs in it first, `limit` the most bytes that a file may have.
+
+        `role` is the command and its options; `analyse` if left out.
+        """
         run = [
             sys.executable,
             "-c",
@@ -122,7 +126,7 @@ class Rig:
         ]
         bound = ["prlimit", f"--fsize={limit}"] if limit else []
         errors = open(self.settings.data_dir / "workers.log", "ab")  # noqa: SIM115 # the worker's own
-        self.workers.append(subprocess.Popen([*bound, *run], env=environment, stderr=errors))
+        self.workers.append(subprocess.Popen([*bound, *run], env=self.environment, stderr=errors))
         errors.close()
         return self.workers[-1]
 
