@@ -81,7 +81,7 @@ class BoundedBody:
         is_upload = scope["path"].endswith(_UPLOADS) and await self._has_session(scope)
         max_bytes = limits.upload_bytes if is_upload else limits.body_bytes
         seconds = limits.upload_seconds if is_upload else limits.body_seconds
-        too_large = _Refusal(413, "Too large", f"the body may hold {max_bytes} bytes")
+        too_large = _Refusal(413, "Too large", f"the body may hold {max_bytes // 1_000_000} MB")
         declared = _header(scope, b"content-length", b"0")
         if not declared.isdigit() or int(declared[:12]) > max_bytes:
             return too_large
