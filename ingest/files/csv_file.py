@@ -65,14 +65,14 @@ def _opened(body: bytes) -> TextIO:
 def _encoding(body: bytes) -> str:
     """Return UTF-8 or UTF-16 by their marks or signs, else what older programs write and reads best."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates = ["utf-16"]
+        encoding = "utf-16"
     elif len(body) > 1 and body[:200].count(0) * 3 > len(body[:200]) and b"\x00\x00" not in body[:200]:
-        candidates = ["utf-16-le" if body[1] == 0 else "utf-16-be"]
+        encoding = "utf-16-le" if body[1] == 0 else "utf-16-be"
     else:
-        candidates = ["utf-8-sig"]
-    if _is_encoded(body, candidates[0]):
-        return candidates[0]
-    if candidates[0] != "utf-8-sig":
+        encoding = "utf-8-sig"
+    if _is_encoded(body, encoding):
+        return encoding
+    if encoding != "utf-8-sig":
         raise InvalidInputError("the file's characters cannot be read: save it as CSV UTF-8")
     return _old_encoding(body)
 

@@ -14,7 +14,6 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from ingest.mail.letter import decode_part, parse_message, read_header, read_sender
-from ingest.mail.proof import is_of
 from ingest.mail.reader import layouts
 
 DATE = "Thu, 01 Jan 2026 12:00:00 +0000"
@@ -92,14 +91,15 @@ def _mask_token(match: re.Match[str]) -> str:
     if word.isdigit():
         return word if word in _RATINGS else "0" * len(word)
     is_initial = len(word) == 1 and word.isupper()
-    if not is_initial and word.casefold() in _WORDS | _platform_words():
+    if not is_initial and word.casefold() in _kept_words():
         return word
     return "".join("X" if letter.isupper() else "x" for letter in word)
 
 
 @lru_cache(maxsize=1)
-def _platform_words() -> frozenset[str]:
-    return frozenset({word for layout in layouts() for word in layout.platform.split("_")})
+def _kept_words() -> frozenset[str]:
+    """Return the words that platforms use, and those of their names."""
+    return frozenset(_WORDS).union(*(layout.platform.split("_") for layout in layouts()))
 
 
 def _mask_address(address: str) -> str:
@@ -124,7 +124,7 @@ def _mask_segment(segment: str) -> str:
 
 
 def _is_platforms(domain: str) -> bool:
-    return any(is_of(domain, layout.domains) and not is_of(domain, layout.relays) for layout in layouts())
+    return any(layout.has_domain(domain) for layout in layouts())
 
 
 def _mask_markup(markup: str) -> str:
