@@ -30,7 +30,7 @@ def worth_of(field: str, cells: Sequence[str]) -> float:
     elif field in {"date", "experienced"}:
         share = _share(cells, is_date) + 0.5 * _share(cells, _is_approximate)
     elif field in {"text", "liked", "disliked", "reply", "title", "author"}:
-        share = 1 - _share(cells, _is_no_words)
+        share = 1 - _share(cells, _is_address_or_number)
     else:
         return 1.0
     return share if share >= _LEAST_SHARE else WRONG_WORTH
@@ -65,8 +65,12 @@ def _is_rating(cell: str) -> bool:
         return False
 
 
+def _is_address_or_number(cell: str) -> bool:
+    return bool(_ADDRESS.match(cell) or _NUMBER.match(cell))
+
+
 def _is_no_words(cell: str) -> bool:
-    return bool(_ADDRESS.match(cell) or _NUMBER.match(cell) or not _LETTERS.search(cell))
+    return _is_address_or_number(cell) or not _LETTERS.search(cell)
 
 
 def _share(cells: Sequence[str], fits: Callable[[str], bool]) -> float:

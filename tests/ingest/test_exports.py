@@ -198,3 +198,14 @@ def test_the_best_sheet_is_read():
 def test_json_is_read_where_its_rows_are(body):
     (mention,) = files.read(body, PARIS).found
     assert (mention.text, mention.rating, mention.author) == ("Froid", 2, "Lea")
+
+
+@pytest.mark.parametrize("authors", [("J.", "K."), ("A1", "B2"), ("好", "美")])
+def test_short_names_and_signs_stand_in_the_column_that_is_named_for_them(authors):
+    rows = "".join(f"{author};👍;{stars}\n" for author, stars in zip(authors, (4, 5), strict=True))
+    read = files.read(f"auteur;avis;note\n{rows}".encode(), How("UTC"))
+    assert [(one.author, one.text, one.rating) for one in read.found] == [
+        (authors[0], "👍", 4.0),
+        (authors[1], "👍", 5.0),
+    ]
+    assert read.unread == []
