@@ -63,7 +63,7 @@ def test_a_program_is_told_a_problem(client, monkeypatch, house, firm, place, he
     assert answer.json()["status"] == 503
 
 
-@pytest.mark.parametrize(("language", "said"), [("fr", "c’est trop lourd pour une page"), ("en", "the body may hold")])
+@pytest.mark.parametrize(("language", "said"), [("fr", "l’envoi est trop lourd"), ("en", "the body may hold")])
 def test_what_is_too_heavy_is_told_as_a_page(client, house, firm, language, said):
     enter(client, house)
     place = f"/companies/{firm['id']}/settings/staff"
